@@ -1,0 +1,41 @@
+# Finds cuda.h and nvrtc.h: headers only. libcuda and libnvrtc are opened at run time, so nothing is linked, and a
+# build needs no GPU. Result: target thirdparty::cuda_headers.
+set(ATTUNE_CUDA_INCLUDE_DIR "" CACHE PATH "folder with cuda.h and nvrtc.h")
+set(ATTUNE_CUDA_WHEELS_DIR "${PROJECT_SOURCE_DIR}/build/cuda-wheels" CACHE PATH "CUDA wheels unpacked by scripts/setup.sh")
+mark_as_advanced(ATTUNE_CUDA_WHEELS_DIR)
+
+function(attune_find_cuda_headers out_variable)
+  set(places "")
+  if(ATTUNE_CUDA_INCLUDE_DIR)
+    list(APPEND places "${ATTUNE_CUDA_INCLUDE_DIR}")
+  endif()
+  # ATTUNE_IGNORE_TOOLKIT=1 leaves only the wheels, to test that path on a machine that has a toolkit.
+  if(NOT "$ENV{ATTUNE_IGNORE_TOOLKIT}")
+    foreach(variable CUDA_PATH CUDA_HOME)
+      if(NOT "$ENV{${variable}}" STREQUAL "")
+        list(APPEND places "$ENV{${variable}}/include")
+      endif()
+    endforeach()
+    file(GLOB toolkits LIST_DIRECTORIES true /usr/local/cuda*/include)
+    list(SORT toolkits COMPARE NATURAL ORDER DESCENDING)
+    list(APPEND places ${toolkits} /usr/local/cuda/include)
+  endif()
+  list(APPEND places "${ATTUNE_CUDA_WHEELS_DIR}/nvidia/cu13/include")
+  list(REMOVE_DUPLICATES places)
+
+  foreach(place IN LISTS places)
+    if(EXISTS "${place}/cuda.h" AND EXISTS "${place}/nvrtc.h")
+      set(${out_variable} "${place}" PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  list(JOIN places "\n  " tried)
+  message(FATAL_ERROR "cuda.h and nvrtc.h were not found together. Tried:\n  ${tried}\n"
+    "Run scripts/setup.sh, which fetches them, or set ATTUNE_CUDA_INCLUDE_DIR.")
+endfunction()
+
+attune_find_cuda_headers(cuda_include_dir)
+message(STATUS "CUDA headers: ${cuda_include_dir}")
+add_library(thirdparty_cuda_headers INTERFACE)
+add_library(thirdparty::cuda_headers ALIAS thirdparty_cuda_headers)
+target_include_directories(thirdparty_cuda_headers SYSTEM INTERFACE "${cuda_include_dir}")
