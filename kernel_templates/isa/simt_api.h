@@ -1,0 +1,66 @@
+// What a kernel template compiled for the host and the SIMT emulator know of each other: plain C data and functions.
+//
+// The emulator fills one attune_simt_thread per OS thread and rewrites it whenever it switches to another of the block's
+// threads; a template reads who it is there, and reaches everything that waits, is heavy or is checked through `api`.
+// Shared addresses are byte offsets into the block's dynamic shared memory. Any change here is a new ABI version.
+#pragma once
+
+#define ATTUNE_SIMT_ABI_VERSION 1u
+
+// Where in the template a verb was called: what reports name.
+struct attune_simt_site {
+  const char* file;
+  int line;
+};
+
+struct attune_simt_api;
+
+struct attune_simt_thread {
+  const attune_simt_api* api;
+  long long block;  // index in the grid
+  int thread;       // index in the block
+  // The region of global memory that the last checked access fell into: accesses inside need no call. Empty: none yet.
+  unsigned long long region_begin;
+  unsigned long long region_end;
+};
+
+enum attune_simt_access { ATTUNE_SIMT_LOAD = 0, ATTUNE_SIMT_STORE = 1 };
+enum attune_simt_reduction { ATTUNE_SIMT_MAXIMUM = 0, ATTUNE_SIMT_SUM = 1 };
+enum attune_simt_format { ATTUNE_SIMT_F16 = 0, ATTUNE_SIMT_BF16 = 1 };
+
+// Every function may switch to other threads and back; those that find a fault never return.
+struct attune_simt_api {
+  void (*block_barrier)(attune_simt_thread*, attune_simt_site);
+  void (*warp_barrier)(attune_simt_thread*, attune_simt_site);
+  void (*require_shared_bytes)(attune_simt_thread*, unsigned bytes, attune_simt_site);
+
+  // Checks an access of `bytes` (a power of two, at most 16, also its alignment) and returns where it lies.
+  unsigned char* (*shared_access)(attune_simt_thread*, long long offset, int bytes, attune_simt_access, attune_simt_site);
+  // Checks an access to global memory that is not within the last region, or is misaligned.
+  void (*global_access)(attune_simt_thread*, unsigned long long address, int bytes, attune_simt_access, attune_simt_site);
+
+  // Collectives of a warp. Each v[i] of `count` floats is reduced over the quad, or over the warp.
+  void (*quad_reduce)(attune_simt_thread*, float* v, int count, attune_simt_reduction, attune_simt_site);
+  void (*quad_broadcast)(attune_simt_thread*, float* out, const float* v, int count, int source, attune_simt_site);
+  void (*warp_reduce)(attune_simt_thread*, float* v, attune_simt_reduction, attune_simt_site);
+  // fragment[count][4] of this lane; `offset` is its row of the first load, `step` the bytes from one load to the next.
+  void (*load_matrices)(attune_simt_thread*, unsigned* fragment, int count, int transpose, long long offset, long long step,
+                        attune_simt_site);
+  // c[m][n][4] += a[m][4] · b[n / 2][4] of this lane.
+  void (*multiply_tiles)(attune_simt_thread*, float* c, const unsigned* a, const unsigned* b, int m, int n,
+                         attune_simt_format, attune_simt_site);
+
+  // `source` is 0 where nothing is read and zeros are written.
+  void (*copy_async16)(attune_simt_thread*, long long offset, unsigned long long source, attune_simt_site);
+  void (*copy_async_commit)(attune_simt_thread*);
+  void (*copy_async_wait)(attune_simt_thread*, int pending);
+};
+
+// Exported by a compiled template as `attune_simt_kernel`.
+struct attune_simt_kernel_info {
+  unsigned abi_version;
+  unsigned threads;  // of a block
+  unsigned long long parameter_bytes;
+  void (*enter)(attune_simt_thread*);      // once on each OS thread, before its first kernel thread
+  void (*run)(const void* parameters);  // one thread of a block, from its beginning to its end
+};

@@ -1,0 +1,11 @@
+// The concrete families, one factory each; the registry holds one instance of every family.
+#pragma once
+
+#include "kernels/family.h"
+
+namespace attune {
+
+const Family& flash_fwd_family();
+const Family& row_softmax_family();
+
+}  // namespace attune

@@ -1,0 +1,93 @@
+// Family: the host twin of one kernel template. It knows the template's parameters, resources and launch, never a device API.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "budget/budget.h"
+#include "device/device_spec.h"
+#include "problem/problem.h"
+#include "space/config.h"
+
+namespace attune {
+
+// A tensor at execute: address and strides of (batch, head, row, column) in elements.
+struct TensorView {
+  void* data = nullptr;
+  std::array<int64_t, 4> stride{};
+};
+
+// What one execution is given, checked and resolved: actual lengths, strides, the scale.
+struct Arguments {
+  TensorView q, k, v, o;  // row_softmax reads q and writes o
+  float* lse = nullptr;
+  int64_t batch = 0;
+  int64_t seqlen_q = 0;
+  int64_t seqlen_kv = 0;
+  float scale = 0;
+};
+
+// Device memory a kernel may touch, so that the emulator can check every access. Ignored by GPUs.
+struct MemoryRegion {
+  const void* base = nullptr;
+  size_t bytes = 0;
+};
+
+// One kernel launch, of fixed size so that packing allocates nothing.
+struct Launch {
+  static constexpr size_t kMaxParameterBytes = 512;
+  static constexpr size_t kMaxRegions = 8;
+
+  uint32_t grid = 0;   // blocks; grids are one-dimensional
+  uint32_t block = 0;  // threads
+  uint32_t shared_bytes = 0;
+  size_t parameter_bytes = 0;
+  alignas(64) std::array<std::byte, kMaxParameterBytes> parameters{};
+  size_t region_count = 0;
+  std::array<MemoryRegion, kMaxRegions> regions{};
+
+  void add_region(const void* base, size_t bytes);
+};
+
+// A constant the specialiser writes into attune_config.h.
+struct Define {
+  std::string name;
+  std::string value;
+};
+
+class Family {
+ public:
+  virtual ~Family() = default;
+
+  virtual std::string_view name() const = 0;           // "flash_fwd"
+  virtual std::string_view template_path() const = 0;  // "flash_fwd.cuh"; the entry point has the family's name
+
+  // Empty when the family can do `problem` on `device`; else why not, with the numbers.
+  virtual std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const = 0;
+  virtual ConfigSpace space(const Problem& problem, const DeviceSpec& device) const = 0;
+  virtual ResourceUse resources(const Problem& problem, const Config& config) const = 0;
+  // Constants beside the config's own values: dtype, head dimensions, mask.
+  virtual std::vector<Define> defines(const Problem& problem) const = 0;
+  // The cost model: predicted seconds, good for ordering only.
+  virtual double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
+                                   const BudgetVerdict& verdict) const = 0;
+  // Packs a launch for these arguments. Allocates nothing.
+  virtual void pack(const Problem& problem, const Config& config, const Arguments& arguments, Launch& launch) const = 0;
+};
+
+// A family with one config: the unit that is pruned, compiled, measured and chosen.
+struct Candidate {
+  const Family* family = nullptr;
+  Config config;
+  ResourceUse use;
+  BudgetVerdict verdict;
+  double predicted_seconds = 0;
+};
+
+}  // namespace attune
