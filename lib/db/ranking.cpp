@@ -1,0 +1,76 @@
+#include "db/ranking.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+namespace attune {
+namespace {
+
+// Image and family only make the order total.
+auto tie_key(const Record& record) {
+  return std::tie(record.shared_bytes, record.registers, record.config, record.family, record.image_hash);
+}
+
+bool wins_tie(const Record* left, const Record* right) {
+  return tie_key(*left) < tie_key(*right);
+}
+
+// The newest trial of each candidate, where it gave a time.
+std::vector<const Record*> timed_candidates(const std::vector<Record>& records) {
+  std::map<std::tuple<std::string, std::string, std::string>, const Record*> newest;
+  for (const Record& record : records)
+    newest[{record.family, record.config, record.image_hash}] = &record;
+  std::vector<const Record*> timed;
+  for (const auto& [candidate, record] : newest) {
+    if (record->outcome == Outcome::ok && record->median_seconds > 0) timed.push_back(record);
+  }
+  return timed;
+}
+
+// A trial of few samples has a wide interval; what it may cost to prefer it is bounded.
+constexpr double kLargestTie = 0.02;
+
+void append_ranked(std::vector<const Record*> rest, bool fresh, std::vector<Choice>& choices) {
+  std::ranges::sort(rest, [](const Record* left, const Record* right) {
+    if (left->median_seconds != right->median_seconds) return left->median_seconds < right->median_seconds;
+    return wins_tie(left, right);
+  });
+  while (!rest.empty()) {
+    const double lowest_median = rest.front()->median_seconds;
+    auto winner = rest.begin();
+    for (auto other = rest.begin(); other != rest.end(); ++other) {
+      const bool ties = (*other)->ci_low_seconds <= lowest_median &&
+                        (*other)->median_seconds <= (1 + kLargestTie) * lowest_median;
+      if (ties && wins_tie(*other, *winner)) winner = other;
+    }
+    choices.push_back({.record = **winner, .match = Match::exact, .fresh = fresh});
+    rest.erase(winner);
+  }
+}
+
+}  // namespace
+
+std::string_view major_of(std::string_view version) {
+  const size_t first = version.find_first_of("0123456789");
+  if (first == std::string_view::npos) return version;
+  return version.substr(0, version.find_first_not_of("0123456789", first));
+}
+
+bool is_fresh(const Record& record, const Toolchain& now) {
+  return record.compiler == now.compiler && major_of(record.driver) == major_of(now.driver);
+}
+
+std::vector<Choice> rank(const std::vector<Record>& records, const Toolchain& now) {
+  std::vector<const Record*> fresh;
+  std::vector<const Record*> stale;
+  for (const Record* record : timed_candidates(records))
+    (is_fresh(*record, now) ? fresh : stale).push_back(record);
+  std::vector<Choice> choices;
+  append_ranked(std::move(fresh), true, choices);
+  append_ranked(std::move(stale), false, choices);
+  return choices;
+}
+
+}  // namespace attune

@@ -1,0 +1,177 @@
+#include "db/tuning_db.h"
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <utility>
+
+#include "db/connection.h"
+#include "db/row.h"
+
+namespace attune {
+namespace {
+
+void insert(SQLite::Database& database, const Record& record) {
+  SQLite::Statement statement(database, insert_statement());
+  bind_record(statement, record);
+  statement.exec();
+}
+
+std::string query_for(const RecordFilter& filter) {
+  std::string query = select_statement() + " WHERE 1";
+  if (filter.device_key) query += " AND device_key = :device_key";
+  if (filter.static_key) query += " AND static_key = :static_key";
+  if (filter.bucket) query += " AND bucket = :bucket";
+  return query + " ORDER BY id";
+}
+
+void warn_degraded(const Log& log, const std::filesystem::path& path, const std::string& reason) {
+  log.warning(
+      "tuning database {}: {}; the file is left as it is, and this process keeps its results in memory only",
+      path.string(), reason);
+}
+
+}  // namespace
+
+std::unique_ptr<TuningDb> TuningDb::open(const std::optional<std::filesystem::path>& path, const Log& log,
+                                         std::chrono::milliseconds busy) {
+  std::string reason;
+  std::unique_ptr<SQLite::Database> database;
+  if (path) {
+    OpenedFile opened = open_file_database(*path, busy);
+    database = std::move(opened.database);
+    reason = std::move(opened.reason);
+    if (!database) warn_degraded(log, *path, reason);
+  }
+  if (!database) database = open_memory_database();
+  return std::unique_ptr<TuningDb>(new TuningDb(std::move(database), path, std::move(reason), log));
+}
+
+TuningDb::TuningDb(std::unique_ptr<SQLite::Database> database, std::optional<std::filesystem::path> path,
+                   std::string degraded_reason, const Log& log)
+    : log_(log),
+      path_(std::move(path)),
+      owner_(::getpid()),
+      database_(std::move(database)),
+      is_persistent_(path_ && degraded_reason.empty()),
+      degraded_reason_(std::move(degraded_reason)) {}
+
+TuningDb::~TuningDb() {
+  // Closing would touch the locks and the log of the parent's connection, so the child leaks it.
+  if (is_forked()) static_cast<void>(database_.release());
+}
+
+bool TuningDb::is_forked() const {
+  return ::getpid() != owner_;
+}
+
+bool TuningDb::add(Record record) {
+  tidy(record);
+  if (record.created == 0) record.created = static_cast<int64_t>(std::time(nullptr));
+  if (const std::string reason = reject_reason(record); !reason.empty()) {
+    log_.warning("a trial of {} {} is not kept: {}", record.family, record.config, reason);
+    return false;
+  }
+  attempt([&](SQLite::Database& database) { insert(database, record); });
+  return true;
+}
+
+std::vector<Record> TuningDb::records(const RecordFilter& filter) {
+  std::vector<Record> records;
+  attempt([&](SQLite::Database& database) {
+    records.clear();
+    read(database, filter, records);
+  });
+  return records;
+}
+
+std::vector<Choice> TuningDb::ranked(const std::string& device_key, const std::string& bucket,
+                                     const Toolchain& now) {
+  return rank(records({.device_key = device_key, .static_key = {}, .bucket = bucket}), now);
+}
+
+std::optional<Choice> TuningDb::best(const std::string& device_key, const std::string& bucket,
+                                     const Toolchain& now) {
+  std::vector<Choice> choices = ranked(device_key, bucket, now);
+  if (choices.empty()) return std::nullopt;
+  return std::move(choices.front());
+}
+
+bool TuningDb::is_persistent() {
+  const std::lock_guard lock(mutex_);
+  return is_persistent_;
+}
+
+std::string TuningDb::degraded_reason() {
+  const std::lock_guard lock(mutex_);
+  return degraded_reason_;
+}
+
+// Does the work on the file; when that fails, in memory. False when both failed.
+bool TuningDb::attempt(const std::function<void(SQLite::Database&)>& work) {
+  if (is_forked()) return false;  // the mutex may be held for ever by a thread that only the parent has
+  const std::lock_guard lock(mutex_);
+  try {
+    work(*database_);
+    return true;
+  } catch (const SQLite::Exception& error) {
+    if (!is_persistent_) {
+      log_.debug("tuning database in memory: {}", error.what());
+      return false;
+    }
+    degrade(error.what());
+  }
+  try {
+    work(*database_);
+    return true;
+  } catch (const SQLite::Exception& error) {
+    log_.debug("tuning database in memory: {}", error.what());
+    return false;
+  }
+}
+
+// Moves to memory, with all that can still be read.
+void TuningDb::degrade(const std::string& reason) {
+  warn_degraded(log_, *path_, reason);
+  degraded_reason_ = reason;
+  is_persistent_ = false;
+  std::unique_ptr<SQLite::Database> memory = open_memory_database();
+  std::vector<Record> kept;
+  try {
+    read(*database_, {}, kept);
+  } catch (const SQLite::Exception& error) {
+    log_.debug("tuning database {}: only {} records could be read: {}", path_->string(), kept.size(),
+               error.what());
+  }
+  try {
+    memory->exec("BEGIN");
+    for (const Record& record : kept)
+      insert(*memory, record);
+    memory->exec("COMMIT");
+  } catch (const SQLite::Exception& error) {
+    log_.debug("tuning database in memory: {}", error.what());
+  }
+  database_ = std::move(memory);
+}
+
+void TuningDb::read(SQLite::Database& database, const RecordFilter& filter,
+                    std::vector<Record>& records) const {
+  SQLite::Statement statement(database, query_for(filter));
+  if (filter.device_key) statement.bind(":device_key", *filter.device_key);
+  if (filter.static_key) statement.bind(":static_key", *filter.static_key);
+  if (filter.bucket) statement.bind(":bucket", *filter.bucket);
+  while (statement.executeStep()) {
+    Record record;
+    const std::string reason = read_record(statement, record);
+    if (reason.empty()) {
+      records.push_back(std::move(record));
+    } else {
+      log_.debug("tuning database: row {} is left out: {}", record.id, reason);
+    }
+  }
+}
+
+}  // namespace attune

@@ -1,0 +1,84 @@
+// TuningDb: every trial ever made, and which of them to use. A broken or unwritable file never fails the
+// caller.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "db/ranking.h"
+#include "db/record.h"
+
+namespace SQLite {
+class Database;
+}
+
+namespace attune {
+
+struct RecordFilter {
+  std::optional<std::string> device_key;
+  std::optional<std::string> static_key;
+  std::optional<std::string> bucket;
+};
+
+// Thread-safe; several may have one file open, in one process or many. When the file is unwritable, corrupt,
+// locked, newer than this library or not ours, it is left as it is, one warning is logged and memory takes
+// its place, now or at the operation that finds out; what could be read moves along. In a child after fork()
+// all of it is lost: SQLite forbids to use or even to close a connection there.
+class TuningDb {
+ public:
+  // Nothing for the path: memory only, which is not a degradation. `busy` is how long to wait for other
+  // processes. Throws Error (DATABASE) only when not even memory works.
+  static std::unique_ptr<TuningDb> open(const std::optional<std::filesystem::path>& path, const Log& log,
+                                        std::chrono::milliseconds busy = std::chrono::seconds(2));
+  ~TuningDb();
+  TuningDb(const TuningDb&) = delete;
+  TuningDb& operator=(const TuningDb&) = delete;
+
+  // Commits one trial at once, so that a crash loses no more than the trial it is in. False, with a warning,
+  // when the record says what no trial can (reject_reason).
+  bool add(Record record);
+
+  // In the order in which they were added; rows that cannot be believed are left out.
+  std::vector<Record> records(const RecordFilter& filter = {});
+
+  // The winner among the trials of this bucket on this device (see rank); nothing when none has a time.
+  std::optional<Choice> best(const std::string& device_key, const std::string& bucket, const Toolchain& now);
+
+  // All of its candidates with a time, best first. For a caller whose image of the first is another one now,
+  // or who must not use it: the margin may have changed.
+  std::vector<Choice> ranked(const std::string& device_key, const std::string& bucket, const Toolchain& now);
+
+  // True while trials reach the file.
+  bool is_persistent();
+  // Why memory took the file's place; empty when it did not.
+  std::string degraded_reason();
+
+ private:
+  TuningDb(std::unique_ptr<SQLite::Database> database, std::optional<std::filesystem::path> path,
+           std::string degraded_reason, const Log& log);
+
+  bool is_forked() const;
+  void degrade(const std::string& reason);
+  bool attempt(const std::function<void(SQLite::Database&)>& work);
+  void read(SQLite::Database& database, const RecordFilter& filter, std::vector<Record>& records) const;
+
+  const Log log_;
+  const std::optional<std::filesystem::path> path_;
+  const pid_t owner_;
+  std::mutex mutex_;  // guards what follows
+  std::unique_ptr<SQLite::Database> database_;
+  bool is_persistent_;
+  std::string degraded_reason_;
+};
+
+}  // namespace attune

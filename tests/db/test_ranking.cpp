@@ -1,0 +1,133 @@
+#include "db/fixtures.h"
+#include "db/ranking.h"
+#include "support/catch.h"
+
+using namespace attune;
+using attune::db_test::sample_record;
+
+namespace {
+
+const Toolchain kNow = {.compiler = "nvrtc 13.0 sm_90a -std=c++17", .driver = "driver 580.65 nvrtc 13.0"};
+
+// A trial with an interval of its own; ids ascend as the trials are listed.
+Record trial(const std::string& config, double low, double median, double high) {
+  Record record = sample_record(config, median);
+  record.ci_low_seconds = low;
+  record.ci_high_seconds = high;
+  return record;
+}
+
+std::vector<std::string> order(const std::vector<Record>& records, const Toolchain& now = kNow) {
+  std::vector<std::string> configs;
+  for (const Choice& choice : rank(records, now))
+    configs.push_back(choice.record.config);
+  return configs;
+}
+
+using Configs = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("the lowest median goes first when intervals are apart") {
+  CHECK(order({}).empty());
+  CHECK(order({trial("A=1", 2.9, 3, 3.1), trial("A=2", 0.9, 1, 1.1), trial("A=3", 1.9, 2, 2.1)}) ==
+        Configs{"A=2", "A=3", "A=1"});
+}
+
+TEST_CASE("only trials that were timed well count") {
+  std::vector<Record> records;
+  for (const Outcome outcome : {Outcome::over_budget, Outcome::compile_failed, Outcome::launch_failed,
+                                Outcome::wrong_result, Outcome::timed_out, Outcome::crashed}) {
+    records.push_back(trial("A=" + std::to_string(static_cast<int>(outcome)), 0.1, 0.1, 0.1));
+    records.back().outcome = outcome;
+  }
+  records.push_back(trial("UNTIMED=1", 0, 0, 0));
+  CHECK(order(records).empty());
+}
+
+TEST_CASE("the newest trial of a candidate replaces the older ones") {
+  const Record fast = trial("A=1", 0.9, 1, 1.1);
+  const Record slow = trial("A=1", 4.9, 5, 5.1);
+  const Record other = trial("A=2", 2.9, 3, 3.1);
+  CHECK(order({fast, other, slow}) == Configs{"A=2", "A=1"});
+
+  SECTION("also when the newest one failed") {
+    Record wrong = fast;
+    wrong.outcome = Outcome::wrong_result;
+    CHECK(order({fast, other, wrong}) == Configs{"A=2"});
+    CHECK(order({wrong, other, fast}) == Configs{"A=1", "A=2"});
+  }
+  SECTION("but another image or family is another candidate") {
+    Record image = slow;
+    image.image_hash = "ffff";
+    CHECK(order({fast, other, image}) == Configs{"A=1", "A=2", "A=1"});
+    Record family = slow;
+    family.family = "flash_fwd_sm90";
+    CHECK(order({fast, other, family}) == Configs{"A=1", "A=2", "A=1"});
+  }
+}
+
+TEST_CASE("ties go to less shared memory, then fewer registers, then the text") {
+  Record fastest = trial("A=3", 0.98, 1.0, 1.05);
+  Record tied = trial("A=2", 0.99, 1.01, 1.05);
+  Record apart = trial("A=1", 1.005, 1.015, 1.04);  // its interval ends above the lowest median
+  apart.shared_bytes = 1;
+  const auto check = [&](const Configs& expected) {
+    CHECK(order({fastest, tied, apart}) == expected);
+    CHECK(order({apart, tied, fastest}) == expected);
+  };
+  SECTION("text") {
+    check({"A=2", "A=3", "A=1"});
+  }
+  SECTION("registers") {
+    tied.registers = fastest.registers + 1;
+    check({"A=3", "A=2", "A=1"});
+  }
+  SECTION("shared memory before registers") {
+    tied.registers = fastest.registers + 1;
+    tied.shared_bytes = fastest.shared_bytes - 16;
+    check({"A=2", "A=3", "A=1"});
+  }
+  SECTION("an interval that just reaches the median ties") {
+    apart.ci_low_seconds = 1.0;
+    check({"A=1", "A=2", "A=3"});
+  }
+  SECTION("an interval that reaches it does not tie when the median is more than 2 % slower") {
+    apart = trial("A=1", 0.9, 1.021, 1.2);
+    apart.shared_bytes = 1;
+    check({"A=2", "A=3", "A=1"});
+  }
+}
+
+TEST_CASE("equal in everything but the image is still one order") {
+  Record first = trial("A=1", 1, 1, 1);
+  Record second = first;
+  second.image_hash = "00";
+  CHECK(rank({first, second}, kNow).front().record.image_hash == "00");
+  CHECK(rank({second, first}, kNow).front().record.image_hash == "00");
+}
+
+TEST_CASE("a record is fresh under the same compiler and driver major") {
+  const Record record = sample_record();
+  CHECK(is_fresh(record, kNow));
+  CHECK(is_fresh(record, {.compiler = kNow.compiler, .driver = "driver 580.95.05 nvrtc 13.0"}));
+  CHECK_FALSE(is_fresh(record, {.compiler = kNow.compiler, .driver = "driver 575.65"}));
+  CHECK_FALSE(is_fresh(record, {.compiler = "nvrtc 13.1 sm_90a -std=c++17", .driver = kNow.driver}));
+  CHECK(major_of("driver 580.65 nvrtc 13.0") == "driver 580");
+  CHECK(major_of("580") == "580");
+  CHECK(major_of("emulator") == "emulator");
+  CHECK(major_of("").empty());
+}
+
+TEST_CASE("fresh candidates go before stale ones") {
+  Record stale = trial("A=1", 0.9, 1, 1.1);
+  stale.driver = "driver 470.1";
+  const Record fresh = trial("A=2", 1.9, 2, 2.1);
+  const std::vector<Choice> choices = rank({stale, fresh}, kNow);
+  REQUIRE(choices.size() == 2);
+  CHECK(choices[0].record.config == "A=2");
+  CHECK(choices[0].fresh);
+  CHECK(choices[0].match == Match::exact);
+  CHECK(choices[1].record.config == "A=1");
+  CHECK_FALSE(choices[1].fresh);
+}
