@@ -15,8 +15,8 @@ constexpr EnvironmentEntry kTable[] = {
      "kernel templates to use instead of the embedded ones"},
     {EnvironmentVariable::log, "ATTUNE_LOG", "off | error | warning | info | debug", "log level; default off"},
     {EnvironmentVariable::check, "ATTUNE_CHECK", "0 | 1", "expensive checks at every execute; default 0"},
-    {EnvironmentVariable::simt, "ATTUNE_SIMT", "cxx=PATH,threads=N,seed=N",
-     "the emulator's host compiler, worker threads and schedule seed"},
+    {EnvironmentVariable::simt, "ATTUNE_SIMT", "threads=N,seed=N,limit=SECONDS,cxx=PATH",
+     "the emulator's threads, schedule seed, time limit of a launch, and host compiler"},
 };
 
 }  // namespace

@@ -4,11 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <system_error>
 #include <vector>
 
@@ -37,10 +37,14 @@ bool write_all(int file, std::string_view bytes) {
 std::optional<std::string> read_file(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return std::nullopt;
-  std::ostringstream content;
-  content << stream.rdbuf();
+  std::string content;
+  std::array<char, 65536> piece;
+  // NOTE: not `<< stream.rdbuf()`, which cannot tell a read error (a directory opens, too) from an empty file.
+  while (stream.read(piece.data(), piece.size()) || stream.gcount() > 0) {
+    content.append(piece.data(), static_cast<size_t>(stream.gcount()));
+  }
   if (stream.bad()) return std::nullopt;
-  return std::move(content).str();
+  return content;
 }
 
 std::string write_file_atomically(const fs::path& path, std::string_view bytes) {

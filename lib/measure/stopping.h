@@ -1,0 +1,30 @@
+// When a candidate has been timed enough, which candidates are still in the race, and which end up equal.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "measure/statistics.h"
+
+namespace attune {
+
+// Enough samples: the interval's half width is below 1 % of the median, or the cap is reached.
+struct StoppingRule {
+  double relative_half_width = 0.01;
+  size_t maximum_samples = 200;
+};
+
+bool enough_samples(const Measurement& measurement, const StoppingRule& rule);
+
+// Indices, ascending, of the candidates that may yet be the fastest: out is only who is significantly slower
+// than the candidate of the least median (ci_low > its ci_high), or hopeless: every one of at least three
+// samples is more than twice as slow as the other's slowest. A candidate without samples is in.
+std::vector<size_t> still_in_race(std::span<const Measurement> measurements);
+
+// Indices, ascending, of the candidates that no measurement here tells from the one of the least median:
+// ci_low <= its ci_high, or a median within `equivalence` (a fraction) of the least. Never a candidate
+// without samples. A fixed rule must choose among them, so that noise does not.
+std::vector<size_t> statistical_ties(std::span<const Measurement> measurements, double equivalence = 0);
+
+}  // namespace attune
