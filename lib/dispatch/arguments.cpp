@@ -1,0 +1,106 @@
+#include <cmath>
+#include <cstdint>
+
+#include "base/error.h"
+#include "dispatch/plan.h"
+
+namespace attune {
+namespace {
+
+constexpr uintptr_t kAlignment = 16;  // bytes; what the kernels' vector accesses need
+
+struct TensorRole {
+  const char* name;
+  const attune_tensor* tensor;
+  int64_t heads, rows, columns;
+};
+
+int64_t resolve_length(const char* name, int64_t given, int64_t capacity) {
+  if (given == ATTUNE_SAME_AS_PLAN) return capacity;
+  if (given < 0) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{} = {} is negative", name, given);
+  if (given > capacity) fail(ATTUNE_ERROR_CAPACITY, "{} = {} is more than the plan's capacity of {}", name, given, capacity);
+  return given;
+}
+
+std::array<int64_t, 4> dense_strides(Layout layout, const TensorRole& role) {
+  if (layout == Layout::bshd) {
+    return {role.rows * role.heads * role.columns, role.columns, role.heads * role.columns, 1};
+  }
+  return {role.heads * role.rows * role.columns, role.rows * role.columns, role.columns, 1};
+}
+
+void check_given_strides(const TensorRole& role, int64_t element) {
+  constexpr const char* kAxes[] = {"batch", "head", "row"};
+  for (int axis = 0; axis < 3; ++axis) {
+    const int64_t stride = role.tensor->stride[axis];
+    if (stride < 0) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} is negative", role.name, kAxes[axis], stride);
+    if (stride * element % static_cast<int64_t>(kAlignment) != 0) {
+      fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} elements = {} bytes is not a multiple of {} bytes", role.name,
+           kAxes[axis], stride, stride * element, kAlignment);
+    }
+  }
+  if (role.tensor->stride[3] != 1) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: column stride = {} is not 1", role.name, role.tensor->stride[3]);
+  }
+}
+
+TensorView resolve_tensor(const Problem& capacity, const TensorRole& role) {
+  const bool empty = role.rows == 0;
+  if (!role.tensor->data && !empty) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}.data is NULL", role.name);
+  const auto address = reinterpret_cast<uintptr_t>(role.tensor->data);
+  if (address % kAlignment != 0) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}.data = {:#x} is not aligned to {} bytes (off by {})", role.name, address,
+         kAlignment, address % kAlignment);
+  }
+  TensorView view{.data = role.tensor->data};
+  if (capacity.layout == Layout::strided) {
+    check_given_strides(role, static_cast<int64_t>(size_of(capacity.dtype)));
+    for (size_t axis = 0; axis < 4; ++axis) view.stride[axis] = role.tensor->stride[axis];
+  } else {
+    view.stride = dense_strides(capacity.layout, role);
+  }
+  return view;
+}
+
+// Two query rows, heads or sequences must not share the output.
+void check_output_strides(const TensorView& o, const Arguments& arguments, int64_t heads) {
+  const int64_t counts[] = {arguments.batch, heads, arguments.seqlen_q};
+  for (size_t axis = 0; axis < 3; ++axis) {
+    if (counts[axis] > 1 && o.stride[axis] == 0) {
+      fail(ATTUNE_ERROR_INVALID_ARGUMENT, "o: stride {} is 0 over {} elements, but an output cannot broadcast", axis,
+           counts[axis]);
+    }
+  }
+}
+
+float resolve_scale(const Problem& capacity, double scale) {
+  if (scale == 0) return static_cast<float>(1 / std::sqrt(static_cast<double>(capacity.head_dim)));
+  if (!std::isfinite(scale) || !std::isfinite(static_cast<float>(scale))) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "scale = {} is not finite in f32", scale);
+  }
+  if (scale < 0) fail(ATTUNE_ERROR_UNSUPPORTED, "scale = {}: a negative scale is not supported", scale);
+  return static_cast<float>(scale);
+}
+
+}  // namespace
+
+Arguments resolve_arguments(const Problem& capacity, const attune_attention_args& args) {
+  Arguments arguments{.lse = args.lse,
+                      .batch = resolve_length("batch", args.batch, capacity.batch),
+                      .seqlen_q = resolve_length("seqlen_q", args.seqlen_q, capacity.seqlen_q),
+                      .seqlen_kv = resolve_length("seqlen_kv", args.seqlen_kv, capacity.seqlen_kv),
+                      .scale = resolve_scale(capacity, args.scale)};
+  if (arguments.batch == 0 || arguments.seqlen_q == 0) return arguments;  // nothing is read or written
+  const int64_t nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
+  arguments.q = resolve_tensor(capacity, {"q", &args.q, capacity.heads_q, nq, capacity.head_dim});
+  arguments.k = resolve_tensor(capacity, {"k", &args.k, capacity.heads_kv, nk, capacity.head_dim});
+  arguments.v = resolve_tensor(capacity, {"v", &args.v, capacity.heads_kv, nk, capacity.head_dim_v});
+  arguments.o = resolve_tensor(capacity, {"o", &args.o, capacity.heads_q, nq, capacity.head_dim_v});
+  check_output_strides(arguments.o, arguments, capacity.heads_q);
+  if (const auto address = reinterpret_cast<uintptr_t>(args.lse); address % sizeof(float) != 0) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "lse = {:#x} is not aligned to {} bytes", address, sizeof(float));
+  }
+  return arguments;
+}
+
+}  // namespace attune

@@ -1,0 +1,69 @@
+#include "tune/attention_case.h"
+
+#include <cmath>
+
+#include "reference/naive.h"
+#include "tune/device_tensor.h"
+
+namespace attune {
+
+AttentionCase::AttentionCase(const Problem& problem, uint64_t seed, double q_deviation) : problem_(problem) {
+  const Layout layout = problem.layout == Layout::bshd ? Layout::bshd : Layout::bhsd;
+  const auto make = [&](int64_t heads, int64_t rows, int64_t columns, uint64_t tensor_seed, double deviation) {
+    HostTensor tensor(problem.dtype, {problem.batch, heads, rows, columns}, layout, TensorPadding::fenced(problem.dtype));
+    tensor.fill_random(tensor_seed, 0, deviation);
+    return tensor;
+  };
+  q_ = make(problem.heads_q, problem.seqlen_q, problem.head_dim, seed, q_deviation);
+  k_ = make(problem.heads_kv, problem.seqlen_kv, problem.head_dim, seed + 1, 1);
+  v_ = make(problem.heads_kv, problem.seqlen_kv, problem.head_dim_v, seed + 2, 1);
+  const AttentionInputs inputs{q_, k_, v_, problem.mask, scale()};
+  reference_ = reference_attention(inputs);
+  naive_ = naive_attention(inputs);
+}
+
+float AttentionCase::scale() const { return static_cast<float>(1 / std::sqrt(static_cast<double>(problem_.head_dim))); }
+
+AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const Config& config,
+                                   const Module& module) const {
+  const TensorPadding padding = TensorPadding::fenced(problem_.dtype);
+  const Layout layout = problem_.layout == Layout::bshd ? Layout::bshd : Layout::bhsd;
+  AttentionOutput output{
+      .o = HostTensor(problem_.dtype, {problem_.batch, problem_.heads_q, problem_.seqlen_q, problem_.head_dim_v}, layout,
+                      padding),
+      .lse = HostTensor(DType::f32, {1, 1, 1, problem_.batch * problem_.heads_q * problem_.seqlen_q}, Layout::bhsd,
+                        TensorPadding::fenced(DType::f32))};
+  HostTensor q = q_, k = k_, v = v_;
+  const DeviceTensor q_device(backend, q), k_device(backend, k), v_device(backend, v);
+  const DeviceTensor o_device(backend, output.o), lse_device(backend, output.lse);
+  const Arguments arguments{.q = q_device.view(),
+                            .k = k_device.view(),
+                            .v = v_device.view(),
+                            .o = o_device.view(),
+                            .lse = static_cast<float*>(lse_device.view().data),
+                            .batch = problem_.batch,
+                            .seqlen_q = problem_.seqlen_q,
+                            .seqlen_kv = problem_.seqlen_kv,
+                            .scale = scale()};
+  Launch launch;
+  family.pack(problem_, config, arguments, launch);
+  backend.launch(module, launch, nullptr);
+  backend.synchronize(nullptr);
+  o_device.download();
+  lse_device.download();
+  return output;
+}
+
+Comparison AttentionCase::compare(const AttentionOutput& output) const {
+  if (!output.o.margins_intact()) return canary_failure("o");
+  if (!output.lse.margins_intact()) return canary_failure("lse");
+  std::vector<float> lse(static_cast<size_t>(output.lse.columns()));
+  output.lse.read_row(0, 0, 0, lse.data());
+  return compare_attention(output.o, lse, reference_, naive_);
+}
+
+Comparison AttentionCase::check(Backend& backend, const Family& family, const Config& config, const Module& module) const {
+  return compare(run(backend, family, config, module));
+}
+
+}  // namespace attune

@@ -1,0 +1,69 @@
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "measure/timer.h"
+#include "tune/timing_scratch.h"
+#include "tune/trial_runner.h"
+#include "tune/validation.h"
+
+namespace attune {
+namespace {
+
+// Trials move while they are being tried, so their text identifies them.
+std::string key_of(const Trial& trial) {
+  return fmt::format("{} {}", trial.candidate.family->name(), to_string(trial.candidate.config));
+}
+
+class LocalTrialRunner final : public TrialRunner {
+ public:
+  LocalTrialRunner(Backend& backend, const Problem& problem) : backend_(backend), problem_(problem), validation_(problem) {}
+
+  void validate(Trial& trial, const CompiledImage& image) override {
+    const Candidate& candidate = trial.candidate;
+    try {
+      auto module = backend_.load(image, static_cast<uint32_t>(candidate.use.shared_bytes));
+      if (module->registers() > 0) trial.registers = module->registers();
+      const Comparison comparison = validation_.check(backend_, *candidate.family, candidate.config, *module);
+      trial.max_error = comparison.worst_ratio;
+      if (!comparison.ok) {
+        trial.outcome = Outcome::wrong_result;
+        trial.reason = comparison.reason;
+      } else {
+        modules_[key_of(trial)] = std::move(module);
+      }
+    } catch (const Error& error) {
+      if (error.status() != ATTUNE_ERROR_LAUNCH_FAILED) throw;
+      trial.outcome = Outcome::launch_failed;
+      trial.reason = error.what();
+    }
+  }
+
+  void time(std::span<Trial* const> trials, Deadline deadline) override {
+    const TimingScratch scratch(backend_, problem_);
+    std::vector<Launch> launches(trials.size());
+    std::vector<TimedLaunch> timed;
+    for (size_t i = 0; i < trials.size(); ++i) {
+      const Candidate& candidate = trials[i]->candidate;
+      candidate.family->pack(problem_, candidate.config, scratch.arguments(), launches[i]);
+      timed.push_back({modules_.at(key_of(*trials[i])).get(), &launches[i]});
+    }
+    const std::vector<Measurement> measurements = measure_candidates(backend_, timed, {.deadline = deadline});
+    for (size_t i = 0; i < trials.size(); ++i) trials[i]->measurement = measurements[i];
+  }
+
+ private:
+  Backend& backend_;
+  const Problem problem_;
+  const Validation validation_;
+  std::map<std::string, std::unique_ptr<Module>> modules_;
+};
+
+}  // namespace
+
+std::unique_ptr<TrialRunner> make_local_trial_runner(Backend& backend, const Problem& problem) {
+  return std::make_unique<LocalTrialRunner>(backend, problem);
+}
+
+}  // namespace attune

@@ -1,0 +1,71 @@
+#include "tune/trial_record.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "problem/bucket.h"
+
+namespace attune {
+
+Record record_of(const Trial& trial, const Problem& problem, Backend& backend, const Margin& margin) {
+  const DeviceSpec& device = backend.device();
+  Record record{.device_key = device_key(backend.name(), device),
+                .static_key = static_key(problem),
+                .bucket = bucket_key(problem, device.multiprocessors),
+                .family = std::string(trial.candidate.family->name()),
+                .config = to_string(trial.candidate.config),
+                .image_hash = trial.image_hash,
+                .outcome = trial.outcome,
+                .reason = trial.reason};
+  if (trial.timed()) {
+    record.samples = trial.measurement.samples;
+    if (record.samples.size() > kMaxSamples) record.samples.resize(kMaxSamples);
+    record.median_seconds = trial.measurement.median;
+    record.ci_low_seconds = trial.measurement.ci_low;
+    record.ci_high_seconds = trial.measurement.ci_high;
+  }
+  record.registers = trial.registers;
+  record.spill_bytes = trial.spill_bytes;
+  record.shared_bytes = trial.candidate.use.shared_bytes;
+  record.predicted_registers = trial.candidate.use.registers_per_thread;
+  record.margin_fraction = margin.fraction;
+  record.margin_bytes = margin.bytes;
+  record.compile_seconds = trial.compile_seconds;
+  record.max_error = trial.max_error;
+  // A candidate that was pruned asked no compiler, and there may be none.
+  record.compiler = trial.image_hash.empty() ? "none" : backend.compiler().identity();
+  record.driver = backend.driver_version();
+  record.library_version =
+      fmt::format("{}.{}.{}", ATTUNE_VERSION_MAJOR, ATTUNE_VERSION_MINOR, ATTUNE_VERSION_PATCH);
+  record.batch = problem.batch;
+  record.heads_q = problem.heads_q;
+  record.heads_kv = problem.heads_kv;
+  record.seqlen_q = problem.seqlen_q;
+  record.seqlen_kv = problem.seqlen_kv;
+  record.shape = describe(problem);
+  return record;
+}
+
+const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Toolchain& now) {
+  const std::string config = to_string(trial.candidate.config);
+  const auto answers = [&](const Record& record) {
+    return record.family == trial.candidate.family->name() && record.config == config &&
+           record.image_hash == trial.image_hash && record.outcome == Outcome::ok && record.median_seconds > 0 &&
+           is_fresh(record, now);
+  };
+  const auto newest = std::find_if(records.rbegin(), records.rend(), answers);
+  return newest == records.rend() ? nullptr : &*newest;
+}
+
+void reuse(const Record& record, Trial& trial) {
+  trial.reused = true;
+  trial.max_error = record.max_error;
+  if (record.registers > 0) trial.registers = record.registers;
+  trial.measurement = {.samples = record.samples,
+                       .median = record.median_seconds,
+                       .ci_low = record.ci_low_seconds,
+                       .ci_high = record.ci_high_seconds};
+}
+
+}  // namespace attune

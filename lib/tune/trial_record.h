@@ -1,0 +1,21 @@
+// Trials as records of the tuning database, and back.
+#pragma once
+
+#include <vector>
+
+#include "backend/backend.h"
+#include "db/tuning_db.h"
+#include "tune/trial.h"
+
+namespace attune {
+
+Record record_of(const Trial& trial, const Problem& problem, Backend& backend, const Margin& margin);
+
+// The newest fresh record that answers this trial: the same family, config and image, timed, by this toolchain. nullptr when there
+// is none.
+const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Toolchain& now);
+
+// Takes over outcome and measurement.
+void reuse(const Record& record, Trial& trial);
+
+}  // namespace attune

@@ -1,0 +1,33 @@
+// TrialRunner: validates and times compiled candidates. The seam between the search and where candidates run: in this process for
+// now, in a worker process later.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+
+#include "backend/backend.h"
+#include "compile/compiler.h"
+#include "problem/problem.h"
+#include "tune/trial.h"
+
+namespace attune {
+
+class TrialRunner {
+ public:
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  virtual ~TrialRunner() = default;
+
+  // Loads the image and compares its results with the reference; sets the trial's outcome, reason and error. A candidate that
+  // fails is an outcome; Error (CONTEXT_LOST, OUT_OF_MEMORY) means that no further trial is possible.
+  virtual void validate(Trial& trial, const CompiledImage& image) = 0;
+
+  // Times validated trials against each other, at the problem's real size, until told apart or the deadline.
+  virtual void time(std::span<Trial* const> trials, Deadline deadline) = 0;
+};
+
+// Runs trials in this process, on scratch memory of the backend.
+std::unique_ptr<TrialRunner> make_local_trial_runner(Backend& backend, const Problem& problem);
+
+}  // namespace attune

@@ -1,0 +1,229 @@
+#include "tune/tuner.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+#include "problem/bucket.h"
+#include "tune/compile_queue.h"
+#include "tune/timing_scratch.h"
+#include "tune/trial_record.h"
+#include "tune/trial_runner.h"
+
+namespace attune {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+Clock::time_point deadline_after(Clock::time_point start, double seconds) {
+  if (seconds <= 0) return Clock::time_point::max();
+  return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+// Pruning: the candidates that fit become trials, in cost-model order, up to the limit; the others are trials with their reason.
+std::vector<Trial> make_trials(const Problem& problem, const DeviceSpec& device, const TuneOptions& options) {
+  std::string why_not;
+  std::vector<Candidate> candidates = enumerate_candidates(problem, device, options.margin, &why_not);
+  if (candidates.empty()) {
+    fail(ATTUNE_ERROR_UNSUPPORTED, "no family computes {} on {}: {}", describe(problem), device.name, why_not);
+  }
+  if (!candidates.front().verdict.fits) {
+    fail(ATTUNE_ERROR_NO_FEASIBLE_CONFIG, "none of {} configs for {} fits {}; the first: {} {}: {}", candidates.size(),
+         describe(problem), device.name, candidates.front().family->name(), to_string(candidates.front().config),
+         candidates.front().verdict.reason);
+  }
+  std::vector<Trial> trials;
+  size_t fitting = 0;
+  for (Candidate& candidate : candidates) {
+    if (candidate.verdict.fits && options.max_candidates > 0 && fitting++ >= options.max_candidates) continue;
+    Trial trial{.candidate = std::move(candidate)};
+    if (!trial.candidate.verdict.fits) {
+      trial.outcome = Outcome::over_budget;
+      trial.reason = trial.candidate.verdict.reason;
+    }
+    trials.push_back(std::move(trial));
+  }
+  return trials;
+}
+
+// One tuning run: what its stages share.
+class TuneRun {
+ public:
+  TuneRun(const Problem& problem, const TuneOptions& options) : options_(options), start_(Clock::now()) {
+    report_.problem = problem;
+  }
+
+  TuneReport& report() { return report_; }
+  Clock::time_point deadline(double share = 1) const { return deadline_after(start_, options_.seconds * share); }
+
+  void begin(const char* stage, size_t total) {
+    stage_ = stage;
+    stage_start_ = Clock::now();
+    total_ = total;
+    done_ = 0;
+  }
+
+  void finished(const std::string& what) {
+    ++done_;
+    if (!options_.progress) return;
+    const double spent = seconds_since(stage_start_);
+    options_.progress({.stage = stage_,
+                       .done = done_,
+                       .total = total_,
+                       .elapsed_seconds = seconds_since(start_),
+                       .eta_seconds = spent / static_cast<double>(done_) * static_cast<double>(total_ - done_),
+                       .candidate = what});
+  }
+
+  // Compiles every trial that is not pruned; `ready` takes each one that compiled.
+  template <typename Ready>
+  void compile(Compiler& compiler, CompiledImages& images, const TemplateStore& templates, const Ready& ready) {
+    std::vector<const Candidate*> candidates;
+    for (const Trial& trial : report_.trials) {
+      if (trial.outcome == Outcome::ok) candidates.push_back(&trial.candidate);
+    }
+    begin("compile", candidates.size());
+    // Timing needs its share of a bounded run.
+    CompileQueue queue(compiler, images, templates, report_.problem, candidates, deadline(0.6));
+    std::vector<bool> tried(candidates.size());
+    while (const std::optional<Compiled> compiled = queue.next()) {
+      Trial& trial = report_.trials[compiled->index];  // those that fit come first
+      tried[compiled->index] = true;
+      take_image(trial, *compiled->image.result);
+      if (trial.outcome == Outcome::ok) ready(trial, *compiled->image.result->image);
+      finished(fmt::format("{}: {}", to_string(trial.candidate.config), name_of(trial.outcome)));
+    }
+    drop_untried(tried);
+  }
+
+  // What the deadline kept from being timed can neither win nor be recorded.
+  void count_untimed(size_t untimed, size_t candidates) {
+    if (untimed == 0) return;
+    report_.complete = false;
+    if (!report_.note.empty()) report_.note += "; ";
+    report_.note += fmt::format("{} of {} candidates were not timed within {:g} s", untimed, candidates, options_.seconds);
+  }
+
+  TuneReport finish() {
+    report_.seconds = seconds_since(start_);
+    return std::move(report_);
+  }
+
+ private:
+  static void take_image(Trial& trial, const CompileResult& result) {
+    if (!result.image) {
+      trial.outcome = Outcome::compile_failed;
+      trial.reason = result.log.substr(0, 400);
+      return;
+    }
+    trial.image_hash = result.image->hash;
+    trial.registers = result.image->registers;
+    trial.spill_bytes = result.image->spill_bytes;
+    trial.compile_seconds = result.image->compile_seconds;
+  }
+
+  // What the deadline kept from being compiled is no trial at all.
+  void drop_untried(const std::vector<bool>& tried) {
+    const auto untried = static_cast<size_t>(std::count(tried.begin(), tried.end(), false));
+    report_.complete = untried == 0;
+    if (untried > 0) {
+      report_.note = fmt::format("{} of {} candidates were not tried within {:g} s", untried, tried.size(), options_.seconds);
+    }
+    std::vector<Trial> kept;
+    for (size_t i = 0; i < report_.trials.size(); ++i) {
+      if (i >= tried.size() || tried[i]) kept.push_back(std::move(report_.trials[i]));
+    }
+    report_.trials = std::move(kept);
+  }
+
+  const TuneOptions& options_;
+  const Clock::time_point start_;
+  TuneReport report_;
+  const char* stage_ = "";
+  Clock::time_point stage_start_;
+  size_t done_ = 0;
+  size_t total_ = 0;
+};
+
+void require_scratch(const Problem& problem, const Backend& backend, const TuneOptions& options) {
+  const int64_t need = TimingScratch::bytes(problem);
+  const auto free = static_cast<int64_t>(std::min<size_t>(backend.free_bytes(), INT64_MAX));
+  const int64_t limit = options.scratch_bytes > 0 ? std::min(options.scratch_bytes, free) : free;
+  if (need > limit) {
+    fail(ATTUNE_ERROR_OUT_OF_MEMORY, "tuning {} needs {} bytes of scratch memory, {} are allowed ({} free)",
+         describe(problem), need, limit, free);
+  }
+}
+
+// The database ranks, so that a plan made now would choose the same; the winner is its best that was a trial here.
+std::optional<size_t> find_winner(const TuneReport& report, TuningDb& database, const std::string& device,
+                                  const std::string& bucket, const Toolchain& now) {
+  for (const Choice& choice : database.ranked(device, bucket, now)) {
+    for (size_t i = 0; i < report.trials.size(); ++i) {
+      const Trial& trial = report.trials[i];
+      if (trial.timed() && trial.image_hash == choice.record.image_hash &&
+          to_string(trial.candidate.config) == choice.record.config && trial.candidate.family->name() == choice.record.family) {
+        return i;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+TuneReport tune(const Problem& problem, const TuneResources& resources, const TuneOptions& options) {
+  Backend& backend = resources.backend;
+  TuneRun run(problem, options);
+  run.report().trials = make_trials(problem, backend.device(), options);
+  require_scratch(problem, backend, options);
+
+  const std::string device = device_key(backend.name(), backend.device());
+  const std::string bucket = bucket_key(problem, backend.device().multiprocessors);
+  const Toolchain now{backend.compiler().identity(), backend.driver_version()};
+  const std::vector<Record> known =
+      options.force ? std::vector<Record>{} : resources.database.records({.device_key = device, .bucket = bucket});
+
+  const std::unique_ptr<TrialRunner> runner = make_local_trial_runner(backend, problem);
+  run.compile(backend.compiler(), resources.images, resources.templates, [&](Trial& trial, const CompiledImage& image) {
+    if (const Record* answer = find_answer(known, trial, now)) {
+      reuse(*answer, trial);
+    } else {
+      runner->validate(trial, image);
+    }
+  });
+
+  std::vector<Trial*> to_time;
+  for (Trial& trial : run.report().trials) {
+    if (trial.outcome == Outcome::ok && !trial.reused) to_time.push_back(&trial);
+  }
+  if (!to_time.empty()) {
+    run.begin("time", 1);
+    runner->time(to_time, run.deadline());
+    run.finished(fmt::format("{} candidates", to_time.size()));
+  }
+  size_t untimed = 0;
+  for (const Trial& trial : run.report().trials) {
+    const bool is_untimed = trial.outcome == Outcome::ok && !trial.timed();
+    untimed += is_untimed ? 1 : 0;
+    if (!trial.reused && !is_untimed) resources.database.add(record_of(trial, problem, backend, options.margin));
+  }
+  run.count_untimed(untimed, to_time.size());
+  run.report().winner = find_winner(run.report(), resources.database, device, bucket, now);
+  TuneReport report = run.finish();
+  resources.log.info("tuned {} in {:.1f} s: {} trials, winner {}", describe(problem), report.seconds, report.trials.size(),
+                     report.winner ? to_string(report.trials[*report.winner].candidate.config) : "none");
+  return report;
+}
+
+TuneReport compile_only(const Problem& problem, const DeviceSpec& device, Compiler& compiler, CompiledImages& images,
+                        const TemplateStore& templates, const TuneOptions& options) {
+  TuneRun run(problem, options);
+  run.report().trials = make_trials(problem, device, options);
+  run.compile(compiler, images, templates, [](Trial&, const CompiledImage&) {});
+  return run.finish();
+}
+
+}  // namespace attune

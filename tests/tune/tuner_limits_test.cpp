@@ -1,0 +1,151 @@
+// Bounds on tuning, and problems that cannot be tuned at all.
+#include <algorithm>
+#include <chrono>
+
+#include "support/catch.h"
+#include "support/caught.h"
+#include "support/tuning_bench.h"
+#include "tune/timing_scratch.h"
+
+using namespace attune;
+using Catch::Matchers::ContainsSubstring;
+using std::chrono::milliseconds;
+
+namespace {
+
+double seconds_of(const std::function<void()>& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+size_t timed(const TuneReport& report) {
+  return static_cast<size_t>(std::ranges::count_if(report.trials, &Trial::timed));
+}
+
+}  // namespace
+
+TEST_CASE("no candidate is begun after the deadline, and what was not tried is no trial") {
+  TuningBench bench;
+  bench.backend.script.otherwise.compile = milliseconds(300);
+  TuneReport report;
+  const double seconds = seconds_of([&] { report = bench.tune(kSmallAttention, {.seconds = 0.4}); });
+  const auto tried = static_cast<size_t>(bench.backend.fake_compiler.compilations);
+  CHECK(tried >= 1);
+  CHECK(tried <= 16);  // one wave of the compiling threads; 36 candidates fit
+  CHECK_FALSE(report.complete);
+  CHECK(report.trials.size() == tried);
+  CHECK_THAT(report.note, Catch::Matchers::StartsWith(
+                              fmt::format("{} of 36 candidates were not tried within 0.4 s", 36 - tried)));
+  CHECK(seconds < 10);  // all of them would take twice as long even on 16 cores, and a minute on one
+  CHECK(bench.database->records().size() <= tried);
+}
+
+TEST_CASE("the best candidates of the cost model are tried first when there is no time for all") {
+  TuningBench bench;
+  bench.backend.script.otherwise.compile = milliseconds(300);
+  const TuneReport report = bench.tune(kSmallAttention, {.seconds = 0.3});
+  const std::vector<Candidate> candidates = enumerate_candidates(kSmallAttention, bench.backend.spec, {});
+  REQUIRE(report.trials.size() < candidates.size());
+  for (size_t i = 0; i < report.trials.size(); ++i)
+    CHECK(report.trials[i].candidate.config == candidates[i].config);
+}
+
+TEST_CASE("timing ends at the deadline, and what was not timed is not recorded and cannot win") {
+  TuningBench bench;
+  bench.backend.script.otherwise.launch = milliseconds(60);
+  TuneReport report;
+  const double seconds = seconds_of([&] { report = bench.tune(kSmallRows, {.seconds = 1.0}); });
+  // Each candidate needs 2 + 4 launches, 12 candidates 4.3 s.
+  CHECK(timed(report) >= 1);
+  CHECK(timed(report) < 12);
+  CHECK(seconds < 4);
+  CHECK(bench.database->records().size() == timed(report));
+  REQUIRE(report.winner.has_value());
+  CHECK(report.trials[*report.winner].timed());
+  CHECK_FALSE(report.complete);
+  CHECK(report.note == fmt::format("{} of 12 candidates were not timed within 1 s", 12 - timed(report)));
+}
+
+TEST_CASE("max_candidates takes the first of the cost model") {
+  TuningBench bench;
+  const TuneReport report = bench.tune(kSmallAttention, {.max_candidates = 3});
+  const std::vector<Candidate> candidates = enumerate_candidates(kSmallAttention, bench.backend.spec, {});
+  REQUIRE(report.trials.size() == 3);
+  for (size_t i = 0; i < 3; ++i)
+    CHECK(report.trials[i].candidate.config == candidates[i].config);
+  CHECK(bench.backend.fake_compiler.compilations == 3);
+}
+
+TEST_CASE("candidates over budget are trials with a reason, and are never compiled") {
+  TuningBench bench("sm_86");
+  Problem problem = kSmallAttention;
+  problem.head_dim = problem.head_dim_v = 256;
+  const TuneReport report = bench.tune(problem);
+  REQUIRE(report.trials.size() == 36);
+  size_t over = 0;
+  bool is_in_tail = false;
+  for (const Trial& trial : report.trials) {
+    const bool is_over = trial.outcome == Outcome::over_budget;
+    CHECK((is_over || !is_in_tail));  // they come last
+    is_in_tail |= is_over;
+    if (!is_over) continue;
+    ++over;
+    CHECK_THAT(trial.reason, ContainsSubstring(" > "));
+    CHECK(trial.reason == trial.candidate.verdict.reason);
+    CHECK(trial.image_hash == "");
+  }
+  CHECK(over > 10);
+  CHECK(static_cast<size_t>(bench.backend.fake_compiler.compilations) == 36 - over);
+}
+
+TEST_CASE("a margin that leaves nothing is refused with the numbers") {
+  TuningBench bench;
+  Problem problem = kSmallAttention;
+  problem.head_dim = problem.head_dim_v = 128;
+  // (64 + 2 * 1 * 32) rows of 2 * 128 + 16 bytes; 1 % of 232448 bytes.
+  CHECK(caught([&] { bench.tune(problem, {.margin = {.fraction = 0.99}}); }) ==
+        Caught{ATTUNE_ERROR_NO_FEASIBLE_CONFIG,
+               "none of 36 configs for forward bf16 B=1 Hq=2 Hkv=1 Nq=64 Nk=64 D=128 causal fits H200; the "
+               "first: flash_fwd "
+               "BLOCK_M=64 BLOCK_N=32 WARPS=4 STAGES=1 Q_IN_REGISTERS=0: smem 34816 > 2324 (device 232448, "
+               "margin 99 % + 0 B)"});
+  CHECK(bench.backend.fake_compiler.compilations == 0);
+}
+
+TEST_CASE("what no family computes is unsupported, with each family's reason") {
+  TuningBench bench("sm_75");
+  CHECK(caught([&] { bench.tune(kSmallAttention); }) ==
+        Caught{ATTUNE_ERROR_UNSUPPORTED,
+               "no family computes forward bf16 B=1 Hq=2 Hkv=1 Nq=64 Nk=64 D=32 causal on Tesla T4: "
+               "flash_fwd bf16 needs "
+               "compute capability 8.0, the device has 7.5; row_softmax computes row_softmax only"});
+}
+
+TEST_CASE("scratch memory is bounded by the option and by what is free") {
+  TuningBench bench;
+  // q and o: 2 heads; k and v: one; 64 rows of 32 columns of 2 bytes; lse: 4 bytes a row.
+  const int64_t need = 2 * 2 * 64 * 32 * 2 + 2 * 64 * 32 * 2 + 2 * 64 * 4;
+  CHECK(TimingScratch::bytes(kSmallAttention) == need);
+  CHECK(TimingScratch::bytes(kSmallRows) == 2 * 40 * 100 * 4 + 40 * 4);
+  const std::string shape = describe(kSmallAttention);
+  CHECK(caught([&] { bench.tune(kSmallAttention, {.scratch_bytes = need - 1}); }) ==
+        Caught{ATTUNE_ERROR_OUT_OF_MEMORY,
+               fmt::format("tuning {} needs {} bytes of scratch memory, {} are allowed ({} free)", shape,
+                           need, need - 1, int64_t{1} << 40)});
+  bench.backend.free_memory = 1000;
+  CHECK(caught([&] { bench.tune(kSmallAttention, {.scratch_bytes = 1 << 30}); }) ==
+        Caught{ATTUNE_ERROR_OUT_OF_MEMORY,
+               fmt::format("tuning {} needs {} bytes of scratch memory, 1000 are allowed (1000 free)", shape,
+                           need)});
+  bench.backend.free_memory = SIZE_MAX;  // unbounded
+  CHECK(winner_of(bench.tune(kSmallRows, {.max_candidates = 1})) != "none");
+}
+
+TEST_CASE("a missing compiler is an error of tuning, not an outcome") {
+  TuningBench bench;
+  bench.backend.fake_compiler.is_missing = true;
+  CHECK(caught([&] { bench.tune(kSmallRows); }) ==
+        Caught{ATTUNE_ERROR_NO_COMPILER, "the fake compiler is missing"});
+  CHECK(bench.database->records().empty());
+}
