@@ -38,8 +38,10 @@ ATTUNE_FN void exponentiate(float (&score)[M][N][4], RowStatistics<M>& rows, flo
   ATTUNE_UNROLL
   for (int i = 0; i < 2 * M; ++i) {
     // A row that has seen no key yet has maximum -infinity; 0 in its place keeps -infinity - -infinity out.
-    const float offset = largest[i] == -infinity() ? 0.0f : largest[i] * scale_log2;
-    correction[i] = exp2_approximate(multiply_add(rows.maximum[i], scale_log2, -offset));
+    const float offset = largest[i] == -infinity() ? 0.0f : rounded_product(largest[i], scale_log2);
+    // NOTE: the product must be the rounded one that was the offset of the steps before. Fusing it with the subtraction would
+    // correct by a factor that is off by half an ulp of the offset, which shows for logits in the hundreds.
+    correction[i] = exp2_approximate(rounded_product(rows.maximum[i], scale_log2) - offset);
     float sum = 0;
     ATTUNE_UNROLL
     for (int n = 0; n < N; ++n) {

@@ -40,6 +40,8 @@ ATTUNE_FN void require_shared_bytes(u32 bytes) {
 ATTUNE_FN float infinity() { return __int_as_float(0x7f800000); }
 ATTUNE_FN float maximum(float a, float b) { return fmaxf(a, b); }
 ATTUNE_FN float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
+// a · b rounded, whatever is added to it: the compiler must not fuse it.
+ATTUNE_FN float rounded_product(float a, float b) { return __fmul_rn(a, b); }
 ATTUNE_FN float natural_log(float x) { return logf(x); }
 // 2^x to about 2 ulp; denormal results become 0.
 ATTUNE_FN float exp2_approximate(float x) {

@@ -1,11 +1,7 @@
-// The device verbs on the host: the same names and the same meaning as portable.cuh and sm80.cuh, for the SIMT emulator.
-// Every wait, collective, heavy piece of work and check is a call into the library (simt_api.h); the rest is here.
-// Keep it in step with the two.
+// The device verbs on the host: the same names and the same meaning as portable.cuh and sm80.cuh, for the
+// SIMT emulator. Every wait, collective, heavy piece of work and check is a call into the library
+// (simt_api.h); the rest is here. Keep it in step with the two.
 #pragma once
-
-#include <cmath>
-#include <cstring>
-#include <limits>
 
 #include "isa/float_formats.h"
 #include "isa/simt_api.h"
@@ -13,15 +9,16 @@
 #define ATTUNE_FN inline
 #define ATTUNE_UNROLL
 
-// The kernel's body follows as a function of one thread. The exported function takes the parameters by address.
-#define ATTUNE_KERNEL(name, Params, threads)                                                                      \
-  static void attune_simt_body(const Params& params);                                                             \
-  extern "C" __attribute__((visibility("default"))) void name(const void* parameters) {                           \
-    attune_simt_body(*static_cast<const Params*>(parameters));                                                    \
-  }                                                                                                               \
-  extern "C" __attribute__((visibility("default"))) const attune_simt_kernel_info attune_simt_kernel;             \
-  const attune_simt_kernel_info attune_simt_kernel = {ATTUNE_SIMT_ABI_VERSION, threads, sizeof(Params),           \
-                                                      &attune::simt::enter, &name};                               \
+// The kernel's body follows as a function of one thread. The exported function takes the parameters by
+// address.
+#define ATTUNE_KERNEL(name, Params, threads)                                                            \
+  static void attune_simt_body(const Params& params);                                                   \
+  extern "C" __attribute__((visibility("default"))) void name(const void* parameters) {                 \
+    attune_simt_body(*static_cast<const Params*>(parameters));                                          \
+  }                                                                                                     \
+  extern "C" __attribute__((visibility("default"))) const attune_simt_kernel_info attune_simt_kernel;   \
+  const attune_simt_kernel_info attune_simt_kernel = {ATTUNE_SIMT_ABI_VERSION, threads, sizeof(Params), \
+                                                      &attune::simt::enter, &name};                     \
   static void attune_simt_body(const Params& params)
 
 namespace attune {
@@ -32,20 +29,27 @@ using i64 = long long;
 
 namespace simt {
 
-// The OS thread's emulated thread. Fibers do not move between OS threads, so the address may be kept in a register.
+// The OS thread's emulated thread. Fibers do not move between OS threads, so the address may be kept in a
+// register.
 static thread_local attune_simt_thread* current_thread = nullptr;
-inline void enter(attune_simt_thread* thread) { current_thread = thread; }
+inline void enter(attune_simt_thread* thread) {
+  current_thread = thread;
+}
 
-inline attune_simt_thread* self() { return current_thread; }
-inline const attune_simt_api* api() { return current_thread->api; }
+inline attune_simt_thread* self() {
+  return current_thread;
+}
 
 // As a default argument: where the function that has it is called.
-constexpr attune_simt_site here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
+constexpr attune_simt_site here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  return {file, line};
+}
 
 inline void check_global(const void* pointer, int bytes, attune_simt_access access, attune_simt_site site) {
   attune_simt_thread* thread = self();
   const auto address = reinterpret_cast<unsigned long long>(pointer);
-  if (address >= thread->region_begin && address + bytes <= thread->region_end && address % bytes == 0) return;
+  if (address >= thread->region_begin && address + bytes <= thread->region_end && address % bytes == 0)
+    return;
   thread->api->global_access(thread, address, bytes, access, site);
 }
 
@@ -60,55 +64,92 @@ struct RemoveConst<const T> {
 
 }  // namespace simt
 
-// ---- Threads -----------------------------------------------------------------------------------------------
+// ---- Threads
+// -----------------------------------------------------------------------------------------------
 
-ATTUNE_FN int thread_index() { return simt::self()->thread; }
-ATTUNE_FN int lane_index() { return simt::self()->thread % 32; }
-ATTUNE_FN int warp_index() { return simt::self()->thread / 32; }
-ATTUNE_FN i64 block_index() { return simt::self()->block; }
+ATTUNE_FN int thread_index() {
+  return simt::self()->thread;
+}
+ATTUNE_FN int lane_index() {
+  return simt::self()->thread % 32;
+}
+ATTUNE_FN int warp_index() {
+  return simt::self()->thread / 32;
+}
+ATTUNE_FN i64 block_index() {
+  return simt::self()->block;
+}
 
-ATTUNE_FN void block_barrier(attune_simt_site site = simt::here()) { simt::api()->block_barrier(simt::self(), site); }
-ATTUNE_FN void warp_barrier(attune_simt_site site = simt::here()) { simt::api()->warp_barrier(simt::self(), site); }
+ATTUNE_FN void block_barrier(attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->block_barrier(thread, site);
+}
+ATTUNE_FN void warp_barrier(attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->warp_barrier(thread, site);
+}
 
 ATTUNE_FN void require_shared_bytes(u32 bytes, attune_simt_site site = simt::here()) {
-  simt::api()->require_shared_bytes(simt::self(), bytes, site);
+  attune_simt_thread* thread = simt::self();
+  thread->api->require_shared_bytes(thread, bytes, site);
 }
 
-// ---- Arithmetic --------------------------------------------------------------------------------------------
+// ---- Arithmetic
+// --------------------------------------------------------------------------------------------
 
-ATTUNE_FN float infinity() { return std::numeric_limits<float>::infinity(); }
-ATTUNE_FN float maximum(float a, float b) { return std::fmax(a, b); }
-ATTUNE_FN float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
-ATTUNE_FN float natural_log(float x) { return std::log(x); }
+// Builtins of the compiler: <cmath> would be most of what it reads.
+ATTUNE_FN float infinity() {
+  return __builtin_inff();
+}
+ATTUNE_FN float maximum(float a, float b) {
+  return a > b || b != b ? a : b;
+}
+ATTUNE_FN float rounded_product(float a, float b) {
+  return a * b;
+}  // compiled with -ffp-contract=off
+ATTUNE_FN float multiply_add(float a, float b, float c) {
+  return __builtin_fmaf(a, b, c);
+}
+ATTUNE_FN float natural_log(float x) {
+  return __builtin_logf(x);
+}
 ATTUNE_FN float exp2_approximate(float x) {
-  const float result = std::exp2(x);
-  return result < std::numeric_limits<float>::min() ? 0.0f : result;  // denormals become 0; NaN stays
+  const float result = __builtin_exp2f(x);
+  return result < 0x1p-126f ? 0.0f : result;  // denormals become 0; NaN stays
 }
 
-// ---- Warp collectives: every lane of the warp calls them together ---------------------------------------------
+// ---- Warp collectives: every lane of the warp calls them together
+// ---------------------------------------------
 
 template <int N>
 ATTUNE_FN void quad_maximum(float (&v)[N], attune_simt_site site = simt::here()) {
-  simt::api()->quad_reduce(simt::self(), v, N, ATTUNE_SIMT_MAXIMUM, site);
+  attune_simt_thread* thread = simt::self();
+  thread->api->quad_reduce(thread, v, N, ATTUNE_SIMT_MAXIMUM, site);
 }
 template <int N>
 ATTUNE_FN void quad_sum(float (&v)[N], attune_simt_site site = simt::here()) {
-  simt::api()->quad_reduce(simt::self(), v, N, ATTUNE_SIMT_SUM, site);
+  attune_simt_thread* thread = simt::self();
+  thread->api->quad_reduce(thread, v, N, ATTUNE_SIMT_SUM, site);
 }
 template <int N>
-ATTUNE_FN void quad_broadcast(float (&out)[N], const float (&v)[N], int source, attune_simt_site site = simt::here()) {
-  simt::api()->quad_broadcast(simt::self(), out, v, N, source, site);
+ATTUNE_FN void quad_broadcast(float (&out)[N], const float (&v)[N], int source,
+                              attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->quad_broadcast(thread, out, v, N, source, site);
 }
 ATTUNE_FN float warp_maximum(float v, attune_simt_site site = simt::here()) {
-  simt::api()->warp_reduce(simt::self(), &v, ATTUNE_SIMT_MAXIMUM, site);
+  attune_simt_thread* thread = simt::self();
+  thread->api->warp_reduce(thread, &v, ATTUNE_SIMT_MAXIMUM, site);
   return v;
 }
 ATTUNE_FN float warp_sum(float v, attune_simt_site site = simt::here()) {
-  simt::api()->warp_reduce(simt::self(), &v, ATTUNE_SIMT_SUM, site);
+  attune_simt_thread* thread = simt::self();
+  thread->api->warp_reduce(thread, &v, ATTUNE_SIMT_SUM, site);
   return v;
 }
 
-// ---- Memory ------------------------------------------------------------------------------------------------
+// ---- Memory
+// ------------------------------------------------------------------------------------------------
 
 struct alignas(16) Bytes16 {
   u32 word[4];
@@ -122,30 +163,37 @@ struct Global {
   ATTUNE_FN explicit Global(T* p) : pointer(p) {}
   ATTUNE_FN Global operator+(i64 elements) const { return Global(at(elements)); }
   ATTUNE_FN T load(i64 index, attune_simt_site site = simt::here()) const { return read<Value>(index, site); }
-  ATTUNE_FN void store(i64 index, T value, attune_simt_site site = simt::here()) const { write(index, value, site); }
-  ATTUNE_FN Bytes16 load16(i64 index, attune_simt_site site = simt::here()) const { return read<Bytes16>(index, site); }
-  ATTUNE_FN void store16(i64 index, Bytes16 value, attune_simt_site site = simt::here()) const { write(index, value, site); }
+  ATTUNE_FN void store(i64 index, T value, attune_simt_site site = simt::here()) const {
+    write(index, value, site);
+  }
+  ATTUNE_FN Bytes16 load16(i64 index, attune_simt_site site = simt::here()) const {
+    return read<Bytes16>(index, site);
+  }
+  ATTUNE_FN void store16(i64 index, Bytes16 value, attune_simt_site site = simt::here()) const {
+    write(index, value, site);
+  }
 
  private:
   using Value = typename simt::RemoveConst<T>::Type;
 
   // By integers: a wrong index may leave the array, and the check is to say so.
   T* at(i64 index) const {
-    return reinterpret_cast<T*>(reinterpret_cast<unsigned long long>(pointer) + index * static_cast<i64>(sizeof(T)));
+    return reinterpret_cast<T*>(reinterpret_cast<unsigned long long>(pointer) +
+                                index * static_cast<i64>(sizeof(T)));
   }
   template <typename V>
   V read(i64 index, attune_simt_site site) const {
     const T* from = at(index);
     simt::check_global(from, sizeof(V), ATTUNE_SIMT_LOAD, site);
     V value;
-    std::memcpy(&value, from, sizeof(V));
+    __builtin_memcpy(&value, from, sizeof(V));
     return value;
   }
   template <typename V>
   void write(i64 index, const V& value, attune_simt_site site) const {
     T* to = at(index);
     simt::check_global(to, sizeof(V), ATTUNE_SIMT_STORE, site);
-    std::memcpy(to, &value, sizeof(V));
+    __builtin_memcpy(to, &value, sizeof(V));
   }
 };
 
@@ -159,10 +207,18 @@ struct Shared {
   }
   ATTUNE_FN Shared operator+(int elements) const { return at_byte(byte(elements)); }
   ATTUNE_FN T load(int index, attune_simt_site site = simt::here()) const { return read<Value>(index, site); }
-  ATTUNE_FN void store(int index, T value, attune_simt_site site = simt::here()) const { write(index, value, site); }
-  ATTUNE_FN void store_pair(int index, u32 pair, attune_simt_site site = simt::here()) const { write(index, pair, site); }
-  ATTUNE_FN Bytes16 load16(int index, attune_simt_site site = simt::here()) const { return read<Bytes16>(index, site); }
-  ATTUNE_FN void store16(int index, Bytes16 value, attune_simt_site site = simt::here()) const { write(index, value, site); }
+  ATTUNE_FN void store(int index, T value, attune_simt_site site = simt::here()) const {
+    write(index, value, site);
+  }
+  ATTUNE_FN void store_pair(int index, u32 pair, attune_simt_site site = simt::here()) const {
+    write(index, pair, site);
+  }
+  ATTUNE_FN Bytes16 load16(int index, attune_simt_site site = simt::here()) const {
+    return read<Bytes16>(index, site);
+  }
+  ATTUNE_FN void store16(int index, Bytes16 value, attune_simt_site site = simt::here()) const {
+    write(index, value, site);
+  }
   ATTUNE_FN u32 address() const { return static_cast<u32>(offset_); }
   i64 byte(int index) const { return offset_ + static_cast<i64>(index) * static_cast<i64>(sizeof(T)); }
 
@@ -170,15 +226,19 @@ struct Shared {
   using Value = typename simt::RemoveConst<T>::Type;
 
   Shared() = default;
+  unsigned char* access(int index, int bytes, attune_simt_access kind, attune_simt_site site) const {
+    attune_simt_thread* thread = simt::self();
+    return thread->api->shared_access(thread, byte(index), bytes, kind, site);
+  }
   template <typename V>
   V read(int index, attune_simt_site site) const {
     V value;
-    std::memcpy(&value, simt::api()->shared_access(simt::self(), byte(index), sizeof(V), ATTUNE_SIMT_LOAD, site), sizeof(V));
+    __builtin_memcpy(&value, access(index, sizeof(V), ATTUNE_SIMT_LOAD, site), sizeof(V));
     return value;
   }
   template <typename V>
   void write(int index, const V& value, attune_simt_site site) const {
-    std::memcpy(simt::api()->shared_access(simt::self(), byte(index), sizeof(V), ATTUNE_SIMT_STORE, site), &value, sizeof(V));
+    __builtin_memcpy(access(index, sizeof(V), ATTUNE_SIMT_STORE, site), &value, sizeof(V));
   }
 
   i64 offset_;
@@ -189,7 +249,8 @@ ATTUNE_FN Shared<T> dynamic_shared(int offset) {
   return Shared<T>::at_byte(offset);
 }
 
-// ---- 16-bit formats ----------------------------------------------------------------------------------------
+// ---- 16-bit formats
+// ----------------------------------------------------------------------------------------
 
 struct f16 {
   u16 bits;
@@ -211,28 +272,38 @@ ATTUNE_FN u32 pack_pair<bf16>(float low, float high) {
   return bf16_from_float(low) | static_cast<u32>(bf16_from_float(high)) << 16;
 }
 
-// ---- Asynchronous copies from global to shared memory ------------------------------------------------------------
+// ---- Asynchronous copies from global to shared memory
+// ------------------------------------------------------------
 
 template <typename T>
-ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source, bool valid, attune_simt_site site = simt::here()) {
+ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source, bool valid,
+                            attune_simt_site site = simt::here()) {
   if (valid) simt::check_global(source.pointer, 16, ATTUNE_SIMT_LOAD, site);
   const auto from = valid ? reinterpret_cast<unsigned long long>(source.pointer) : 0;
-  simt::api()->copy_async16(simt::self(), destination.byte(0), from, site);
+  attune_simt_thread* thread = simt::self();
+  thread->api->copy_async16(thread, destination.byte(0), from, site);
 }
 
-ATTUNE_FN void copy_async_commit() { simt::api()->copy_async_commit(simt::self()); }
+ATTUNE_FN void copy_async_commit() {
+  attune_simt_thread* thread = simt::self();
+  thread->api->copy_async_commit(thread);
+}
 
 template <int PENDING>
 ATTUNE_FN void copy_async_wait() {
-  simt::api()->copy_async_wait(simt::self(), PENDING);
+  attune_simt_thread* thread = simt::self();
+  thread->api->copy_async_wait(thread, PENDING);
 }
 
-// ---- Matrices ----------------------------------------------------------------------------------------------------
+// ---- Matrices
+// ----------------------------------------------------------------------------------------------------
 
 template <int COUNT, bool TRANSPOSE, typename T>
-ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], Shared<T> lane_row, int step, attune_simt_site site = simt::here()) {
+ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], Shared<T> lane_row, int step,
+                             attune_simt_site site = simt::here()) {
   static_assert(sizeof(T) == 2, "matrices of 16-bit elements");
-  simt::api()->load_matrices(simt::self(), &fragment[0][0], COUNT, TRANSPOSE, lane_row.byte(0),
+  attune_simt_thread* thread = simt::self();
+  thread->api->load_matrices(thread, &fragment[0][0], COUNT, TRANSPOSE, lane_row.byte(0),
                              static_cast<i64>(step) * static_cast<i64>(sizeof(T)), site);
 }
 
@@ -255,7 +326,8 @@ template <typename T, int M, int N>
 ATTUNE_FN void multiply_tiles(float (&c)[M][N][4], const u32 (&a)[M][4], const u32 (&b)[N / 2][4],
                               attune_simt_site site = simt::here()) {
   static_assert(N % 2 == 0, "a fragment of b holds two tiles");
-  simt::api()->multiply_tiles(simt::self(), &c[0][0][0], &a[0][0], &b[0][0], M, N, simt::FormatOf<T>::value, site);
+  attune_simt_thread* thread = simt::self();
+  thread->api->multiply_tiles(thread, &c[0][0][0], &a[0][0], &b[0][0], M, N, simt::FormatOf<T>::value, site);
 }
 
 }  // namespace attune

@@ -1,8 +1,10 @@
-// What a kernel template compiled for the host and the SIMT emulator know of each other: plain C data and functions.
+// What a kernel template compiled for the host and the SIMT emulator know of each other: plain C data and
+// functions.
 //
-// The emulator fills one attune_simt_thread per OS thread and rewrites it whenever it switches to another of the block's
-// threads; a template reads who it is there, and reaches everything that waits, is heavy or is checked through `api`.
-// Shared addresses are byte offsets into the block's dynamic shared memory. Any change here is a new ABI version.
+// The emulator fills one attune_simt_thread per OS thread and rewrites it whenever it switches to another of
+// the block's threads; a template reads who it is there, and reaches everything that waits, is heavy or is
+// checked through `api`. Shared addresses are byte offsets into the block's dynamic shared memory. Any change
+// here is a new ABI version.
 #pragma once
 
 #define ATTUNE_SIMT_ABI_VERSION 1u
@@ -19,7 +21,8 @@ struct attune_simt_thread {
   const attune_simt_api* api;
   long long block;  // index in the grid
   int thread;       // index in the block
-  // The region of global memory that the last checked access fell into: accesses inside need no call. Empty: none yet.
+  // The region of global memory that the last checked access fell into: accesses inside need no call. Empty:
+  // none yet.
   unsigned long long region_begin;
   unsigned long long region_end;
 };
@@ -35,17 +38,21 @@ struct attune_simt_api {
   void (*require_shared_bytes)(attune_simt_thread*, unsigned bytes, attune_simt_site);
 
   // Checks an access of `bytes` (a power of two, at most 16, also its alignment) and returns where it lies.
-  unsigned char* (*shared_access)(attune_simt_thread*, long long offset, int bytes, attune_simt_access, attune_simt_site);
+  unsigned char* (*shared_access)(attune_simt_thread*, long long offset, int bytes, attune_simt_access,
+                                  attune_simt_site);
   // Checks an access to global memory that is not within the last region, or is misaligned.
-  void (*global_access)(attune_simt_thread*, unsigned long long address, int bytes, attune_simt_access, attune_simt_site);
+  void (*global_access)(attune_simt_thread*, unsigned long long address, int bytes, attune_simt_access,
+                        attune_simt_site);
 
   // Collectives of a warp. Each v[i] of `count` floats is reduced over the quad, or over the warp.
   void (*quad_reduce)(attune_simt_thread*, float* v, int count, attune_simt_reduction, attune_simt_site);
-  void (*quad_broadcast)(attune_simt_thread*, float* out, const float* v, int count, int source, attune_simt_site);
+  void (*quad_broadcast)(attune_simt_thread*, float* out, const float* v, int count, int source,
+                         attune_simt_site);
   void (*warp_reduce)(attune_simt_thread*, float* v, attune_simt_reduction, attune_simt_site);
-  // fragment[count][4] of this lane; `offset` is its row of the first load, `step` the bytes from one load to the next.
-  void (*load_matrices)(attune_simt_thread*, unsigned* fragment, int count, int transpose, long long offset, long long step,
-                        attune_simt_site);
+  // fragment[count][4] of this lane; `offset` is its row of the first load, `step` the bytes from one load to
+  // the next.
+  void (*load_matrices)(attune_simt_thread*, unsigned* fragment, int count, int transpose, long long offset,
+                        long long step, attune_simt_site);
   // c[m][n][4] += a[m][4] · b[n / 2][4] of this lane.
   void (*multiply_tiles)(attune_simt_thread*, float* c, const unsigned* a, const unsigned* b, int m, int n,
                          attune_simt_format, attune_simt_site);
@@ -61,6 +68,6 @@ struct attune_simt_kernel_info {
   unsigned abi_version;
   unsigned threads;  // of a block
   unsigned long long parameter_bytes;
-  void (*enter)(attune_simt_thread*);      // once on each OS thread, before its first kernel thread
+  void (*enter)(attune_simt_thread*);   // once on each OS thread, before its first kernel thread
   void (*run)(const void* parameters);  // one thread of a block, from its beginning to its end
 };

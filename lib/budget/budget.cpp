@@ -20,7 +20,9 @@ int registers_per_block(const ResourceUse& use) {
 }
 
 int resident_blocks(const ResourceUse& use, const DeviceSpec& device) {
-  const int64_t by_shared = device.shared_per_multiprocessor / (use.shared_bytes + device.shared_reserved_per_block);
+  // A kernel without shared memory on a device that reserves none is limited by other things.
+  const int64_t shared = std::max<int64_t>(1, use.shared_bytes + device.shared_reserved_per_block);
+  const int64_t by_shared = device.shared_per_multiprocessor / shared;
   const int64_t by_threads = device.threads_per_multiprocessor / use.threads;
   const int64_t by_registers = device.registers_per_multiprocessor / std::max(1, registers_per_block(use));
   return static_cast<int>(

@@ -45,8 +45,8 @@ class RowSoftmax final : public Family {
     return minimum_bytes(problem) / device.memory_bytes_per_second + 1e-6 * (blocks / resident + 1);
   }
 
-  void pack(const Problem&, const Config& config, const Arguments& arguments, Launch& launch) const override {
-    const int64_t rows = arguments.batch * arguments.seqlen_q;
+  void pack(const Problem& problem, const Config& config, const Arguments& arguments, Launch& launch) const override {
+    const int64_t rows = arguments.batch * problem.heads_q * arguments.seqlen_q;
     const int rows_per_block = config.at("ROWS_PER_BLOCK");
     const RowSoftmaxParams params{.input = static_cast<const float*>(arguments.q.data),
                                   .output = static_cast<float*>(arguments.o.data),
@@ -60,7 +60,8 @@ class RowSoftmax final : public Family {
     launch.parameter_bytes = sizeof(params);
     static_assert(sizeof(params) <= Launch::kMaxParameterBytes);
     std::memcpy(launch.parameters.data(), &params, sizeof(params));
-    const size_t bytes = static_cast<size_t>((rows - 1) * params.row_stride + params.columns) * sizeof(float);
+    const int64_t elements = rows == 0 ? 0 : (rows - 1) * params.row_stride + params.columns;
+    const size_t bytes = static_cast<size_t>(elements) * sizeof(float);
     launch.add_region(params.input, bytes);
     launch.add_region(params.output, bytes);
   }

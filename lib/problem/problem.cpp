@@ -89,6 +89,7 @@ void validate(const Problem& problem) {
     if (problem.dtype != DType::f32) {
       fail(ATTUNE_ERROR_UNSUPPORTED, "row_softmax takes f32, not {}", name_of(problem.dtype));
     }
+    require_range("heads_q", problem.heads_q, 1, kMaxHeads);
     require_elements("x", problem.batch, problem.heads_q, problem.seqlen_q, problem.seqlen_kv);
     return;
   }

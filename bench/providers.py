@@ -1,0 +1,105 @@
+"""Who computes attention in a comparison: attune through its C API, PyTorch through scaled_dot_product_attention."""
+from __future__ import annotations
+
+import contextlib
+import ctypes
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+
+import attune_ctypes as c
+
+SDPA_BACKENDS = {"fa2": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION,
+                 "efficient": SDPBackend.EFFICIENT_ATTENTION, "math": SDPBackend.MATH}
+
+
+class Sdpa:
+    """One backend of PyTorch's scaled_dot_product_attention; refuses by RuntimeError what it cannot do."""
+
+    def __init__(self, name: str, cell: dict, tensors):
+        self.backend = SDPA_BACKENDS[name]
+        self.tensors = tensors
+        self.options = dict(is_causal=cell["causal"], enable_gqa=cell["hq"] != cell["hkv"])
+        if cell["causal"] and cell["nq"] != cell["nk"]:
+            raise RuntimeError("is_causal of PyTorch aligns to the top left, attune to the bottom right")
+
+    def scope(self):
+        return sdpa_kernel(self.backend)
+
+    def __call__(self) -> torch.Tensor:
+        return scaled_dot_product_attention(*self.tensors, **self.options)
+
+    def close(self) -> None:
+        pass
+
+
+class Attune:
+    """An attune context on the current device; plan() gives callables."""
+
+    def __init__(self, library: c.Library, tuning: str, tuning_seconds: float, cache_dir: str | None):
+        self.library = library
+        # The default bound on scratch memory, 256 MiB, is less than the tensors of a cell.
+        options = c.ContextOptions(device=b"cuda", tuning=c.TUNING[tuning], tuning_seconds=tuning_seconds,
+                                   tuning_scratch_bytes=4 << 30,
+                                   cache_dir=None if cache_dir is None else cache_dir.encode(),
+                                   log_level=c.LOG_WARNING)
+        self.context = ctypes.c_void_p()
+        library.call("attune_context_create", ctypes.byref(self.context), ctypes.byref(options))
+
+    def plan(self, cell: dict, tensors) -> AttunePlan:
+        return AttunePlan(self, cell, tensors)
+
+    def close(self) -> None:
+        self.library.raw.attune_context_destroy(self.context)
+
+
+class AttunePlan:
+    """One plan with its arguments packed, called on PyTorch's current stream."""
+
+    def __init__(self, attune: Attune, cell: dict, tensors):
+        self.library, self.plan = attune.library, ctypes.c_void_p()
+        self.tensors, self.out = tensors, torch.full_like(tensors[0], float("nan"))
+        desc = c.AttentionDesc(dtype=c.DTYPES[cell["dtype"]], layout=c.LAYOUT_STRIDED,
+                               mask=c.MASK_CAUSAL if cell["causal"] else 0, heads_q=cell["hq"],
+                               heads_kv=cell["hkv"], head_dim=cell["d_qk"], head_dim_v=cell["d_v"],
+                               max_batch=cell["b"], max_seqlen_q=cell["nq"], max_seqlen_kv=cell["nk"])
+        self.library.call("attune_plan_create", ctypes.byref(self.plan), attune.context, ctypes.byref(desc))
+        q, k, v = (self._tensor(tensor) for tensor in tensors)
+        self.args = c.AttentionArgs(q=q, k=k, v=v, o=self._tensor(self.out))
+        size = ctypes.c_size_t()
+        self.library.call("attune_plan_get_workspace_size", self.plan, ctypes.byref(size))
+        self.workspace = torch.empty(max(size.value, 1), dtype=torch.uint8, device="cuda")
+        self.workspace_bytes = size.value
+        self.library.call("attune_workspace_init", self.plan, self.workspace.data_ptr(), size.value, self._stream())
+
+    @staticmethod
+    def _tensor(tensor: torch.Tensor) -> c.Tensor:
+        return c.Tensor(tensor.data_ptr(), (ctypes.c_int64 * 4)(*tensor.stride()))
+
+    @staticmethod
+    def _stream() -> int:
+        return torch.cuda.current_stream().cuda_stream
+
+    def scope(self):
+        return contextlib.nullcontext()
+
+    def __call__(self) -> torch.Tensor:
+        self.library.call("attune_plan_execute", self.plan, ctypes.byref(self.args), self.workspace.data_ptr(),
+                          self.workspace_bytes, self._stream())
+        return self.out
+
+    @property
+    def config(self) -> str:
+        text = ctypes.c_char_p()
+        self.library.call("attune_plan_get_config", self.plan, ctypes.byref(text))
+        return text.value.decode()
+
+    @property
+    def match(self) -> str:
+        match = ctypes.c_int()
+        self.library.call("attune_plan_get_match", self.plan, ctypes.byref(match))
+        return c.MATCHES[match.value]
+
+    def close(self) -> None:
+        self.library.raw.attune_plan_destroy(self.plan)

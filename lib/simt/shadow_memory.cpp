@@ -1,0 +1,94 @@
+#include "simt/shadow_memory.h"
+
+#include <algorithm>
+
+namespace attune::simt {
+namespace {
+
+constexpr int kGranules = ShadowMemory::kLine / ShadowMemory::kGranule;
+
+// The granules of its line that an access touches: [first, end).
+int first_granule(int64_t offset) {
+  return static_cast<int>(offset % ShadowMemory::kLine) / ShadowMemory::kGranule;
+}
+int end_granule(int64_t offset, int bytes) {
+  return (static_cast<int>(offset % ShadowMemory::kLine) + bytes + ShadowMemory::kGranule - 1) /
+         ShadowMemory::kGranule;
+}
+
+}  // namespace
+
+void ShadowMemory::reset(size_t bytes) {
+  const size_t lines = (bytes + kLine - 1) / kLine;
+  lines_.assign(lines, Record{});
+  states_.assign(lines, kWhole);
+  granules_.resize(lines * kGranules);
+}
+
+void ShadowMemory::begin_block() {
+  std::replace(states_.begin(), states_.end(), kCopying, kWhole);
+}
+
+bool ShadowMemory::in_conflict(const Record& record, Stamp me, int64_t offset, bool write) {
+  conflict_ = {.earlier = record.writer, .earlier_wrote = true, .in_flight = false, .offset = offset};
+  if (!record.writer.before(me) || !write) return false;
+  conflict_.earlier_wrote = false;
+  for (const Stamp reader : {record.reader_of_same_warp, record.reader_of_other_warp, record.reader}) {
+    if (!reader.before(me)) conflict_.earlier = reader;
+  }
+  return false;
+}
+
+bool ShadowMemory::in_conflict_with_copy(size_t line, int64_t offset) {
+  conflict_ = {.earlier = lines_[line].writer, .earlier_wrote = true, .in_flight = true, .offset = offset};
+  return false;
+}
+
+ShadowMemory::Record* ShadowMemory::split(size_t line) {
+  Record* first = &granules_[line * kGranules];
+  if (states_[line] == kWhole) {
+    std::fill_n(first, kGranules, lines_[line]);
+    states_[line] = kSplit;
+  }
+  return first;
+}
+
+bool ShadowMemory::read_part(size_t line, int64_t offset, int bytes, Stamp me) {
+  if (states_[line] == kCopying) return in_conflict_with_copy(line, offset);
+  Record* records = split(line);
+  for (int i = first_granule(offset); i < end_granule(offset, bytes); ++i) {
+    if (!read_record(records[i], me)) {
+      return in_conflict(records[i], me, static_cast<int64_t>(line) * kLine + i * kGranule, false);
+    }
+  }
+  return true;
+}
+
+bool ShadowMemory::write_part(size_t line, int64_t offset, int bytes, Stamp me) {
+  if (states_[line] == kCopying) return in_conflict_with_copy(line, offset);
+  Record* records = split(line);
+  for (int i = first_granule(offset); i < end_granule(offset, bytes); ++i) {
+    if (!write_record(records[i], me)) {
+      return in_conflict(records[i], me, static_cast<int64_t>(line) * kLine + i * kGranule, true);
+    }
+  }
+  if (bytes == kLine) {  // all granules are alike again
+    lines_[line] = records[0];
+    states_[line] = kWhole;
+  }
+  return true;
+}
+
+bool ShadowMemory::begin_copy(int64_t offset, Stamp me) {
+  if (!write(offset, kLine, me)) return false;
+  states_[static_cast<size_t>(offset / kLine)] = kCopying;
+  return true;
+}
+
+void ShadowMemory::end_copy(int64_t offset, Stamp me) {
+  const auto line = static_cast<size_t>(offset / kLine);
+  states_[line] = kWhole;
+  lines_[line] = Record{me, Stamp(), Stamp(), Stamp()};
+}
+
+}  // namespace attune::simt

@@ -1,0 +1,86 @@
+#include "simt/shared_memory.h"
+
+#include <cstring>
+
+#include "base/error.h"
+
+namespace attune::simt {
+namespace {
+
+constexpr int kLine = ShadowMemory::kLine;
+constexpr size_t kAlignment = 1024;  // as templates declare it for a GPU
+constexpr int kPoison = 0xff;
+
+const char* name_of(bool write) {
+  return write ? "store" : "load";
+}
+
+const char* describe(AccessKind kind, bool wrote) {
+  switch (kind) {
+    case AccessKind::async_copy:
+      return "wrote by an asynchronous copy";
+    case AccessKind::matrix_load:
+      return "read by load_matrices";
+    case AccessKind::plain:
+      break;
+  }
+  return wrote ? "wrote" : "read";
+}
+
+}  // namespace
+
+void SharedMemory::reset(size_t bytes) {
+  if (bytes > capacity_) {
+    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    memory_.reset(static_cast<unsigned char*>(std::aligned_alloc(kAlignment, rounded)));
+    capacity_ = memory_ ? rounded : 0;
+    if (!memory_) fail(ATTUNE_ERROR_OUT_OF_MEMORY, "no memory for {} bytes of shared memory", bytes);
+  }
+  bytes_ = static_cast<int64_t>(bytes);
+  end_ = 0;
+  shadow_.reset(bytes);
+}
+
+void SharedMemory::begin_block() {
+  if (bytes_ > 0) std::memset(memory_.get(), kPoison, static_cast<size_t>(bytes_));
+  shadow_.begin_block();
+}
+
+unsigned char* SharedMemory::misplaced(int64_t offset, int bytes, bool write) {
+  if (offset < 0 || offset + bytes > bytes_) {
+    fault_ = fmt::format("{} of {} bytes at shared byte {} is out of bounds: the block has {} bytes",
+                         name_of(write), bytes, offset, bytes_);
+  } else {
+    fault_ = fmt::format("misaligned {} of {} bytes at shared byte {}: must be a multiple of {}",
+                         name_of(write), bytes, offset, bytes);
+  }
+  return nullptr;
+}
+
+unsigned char* SharedMemory::conflicting(int64_t offset, int bytes, bool write, Stamp me) {
+  const Conflict& conflict = shadow_.conflict();
+  const Stamp earlier = conflict.earlier;
+  if (conflict.in_flight) {
+    fault_ = fmt::format(
+        "{} of {} bytes at shared byte {}, where an asynchronous copy of thread {} is in flight: no "
+        "copy_async_wait of that thread has covered it",
+        name_of(write), bytes, offset, earlier.thread());
+  } else {
+    fault_ = fmt::format("data race on shared byte {}: thread {} {}, then thread {} {}, with no {} between",
+                         conflict.offset, earlier.thread(), describe(earlier.kind(), conflict.earlier_wrote),
+                         me.thread(), describe(me.kind(), write),
+                         earlier.warp() == me.warp() ? "block_barrier or warp_barrier" : "block_barrier");
+  }
+  return nullptr;
+}
+
+bool SharedMemory::begin_copy(int64_t offset, Stamp me) {
+  if (offset < 0 || offset + kLine > bytes_ || offset % kLine != 0)
+    return misplaced(offset, kLine, true) != nullptr;
+  if (!shadow_.begin_copy(offset, me)) return conflicting(offset, kLine, true, me) != nullptr;
+  if (offset + kLine > end_) end_ = offset + kLine;
+  std::memset(bytes_at(offset), kPoison, kLine);
+  return true;
+}
+
+}  // namespace attune::simt

@@ -1,0 +1,57 @@
+// SharedMemory: the dynamic shared memory of the block that an OS thread is running, with every access
+// checked.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "simt/shadow_memory.h"
+
+namespace attune::simt {
+
+class SharedMemory {
+ public:
+  // For the blocks of one launch.
+  void reset(size_t bytes);
+  // Fills it with 0xff bytes: NaN in every float format. What the last block left there must not help.
+  void begin_block();
+
+  // Where an access lies; nullptr when it may not be, and then fault() says why. `bytes` is a power of two up
+  // to 16 and the alignment.
+  unsigned char* access(int64_t offset, int bytes, bool write, Stamp me) {
+    if (offset < 0 || offset + bytes > bytes_ || (offset & (bytes - 1)) != 0)
+      return misplaced(offset, bytes, write);
+    const bool allowed = write ? shadow_.write(offset, bytes, me) : shadow_.read(offset, bytes, me);
+    if (!allowed) return conflicting(offset, bytes, write, me);
+    if (offset + bytes > end_) end_ = offset + bytes;
+    return memory_.get() + offset;
+  }
+
+  // Between the two, the 16 bytes belong to an asynchronous copy of one thread and nobody may touch them.
+  // `begin_copy` poisons them, and fails as access() does.
+  bool begin_copy(int64_t offset, Stamp me);
+  void end_copy(int64_t offset, Stamp me) { shadow_.end_copy(offset, me); }
+
+  unsigned char* bytes_at(int64_t offset) { return memory_.get() + offset; }
+  const std::string& fault() const { return fault_; }
+  int64_t highest_byte() const { return end_ - 1; }  // touched by any block of the launch; -1: none
+
+ private:
+  unsigned char* misplaced(int64_t offset, int bytes, bool write);
+  unsigned char* conflicting(int64_t offset, int bytes, bool write, Stamp me);
+
+  struct Free {
+    void operator()(unsigned char* memory) const { std::free(memory); }
+  };
+
+  std::unique_ptr<unsigned char[], Free> memory_;
+  size_t capacity_ = 0;
+  int64_t bytes_ = 0;
+  int64_t end_ = 0;  // of what was touched
+  ShadowMemory shadow_;
+  std::string fault_;
+};
+
+}  // namespace attune::simt

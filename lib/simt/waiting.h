@@ -1,0 +1,47 @@
+// Who waits where: the state of a block's threads, and its description when nobody can go on.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "isa/simt_api.h"
+
+namespace attune::simt {
+
+enum class Verb : uint8_t {
+  none,
+  block_barrier,
+  warp_barrier,
+  quad_maximum,
+  quad_sum,
+  quad_broadcast,
+  warp_maximum,
+  warp_sum,
+  load_matrices,
+  multiply_tiles
+};
+
+std::string_view name_of(Verb verb);
+
+// "row_softmax.cuh:36".
+std::string to_string(attune_simt_site site);
+
+struct Waiting {
+  Verb verb = Verb::none;
+  attune_simt_site site{nullptr, 0};
+
+  bool operator==(const Waiting& other) const { return verb == other.verb && site.line == other.site.line; }
+};
+
+struct ThreadState {
+  bool done = false;
+  Waiting waiting;  // when not done
+};
+
+// What is incomplete, who is missing there, and where everybody is: "block_barrier (row_softmax.cuh:36) was
+// reached by 32 of 128 threads; ...". `first_waiting` becomes the first thread that waits.
+std::string describe_deadlock(std::span<const ThreadState> threads, int& first_waiting);
+
+}  // namespace attune::simt

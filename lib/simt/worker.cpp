@@ -1,0 +1,174 @@
+#include "simt/worker.h"
+
+#include <bit>
+#include <vector>
+
+#include "base/error.h"
+#include "simt/global_memory.h"
+
+namespace attune::simt {
+namespace {
+
+constexpr int kSlice = 2000;  // switches between looks at the clock: at least 50 us of work
+constexpr uint32_t kEpochReserve = 1u
+                                   << 24;  // barriers a block may have at least before epochs would run out
+
+}  // namespace
+
+Worker::Worker() : attune_simt_thread{} {
+  api = &verb_table();
+}
+
+void Worker::run(LaunchState& launch) {
+  launch_ = &launch;
+  report_ = RunReport{};
+  faulted_ = false;
+  const Launch& what = launch.launch();
+  try {
+    shared_.reset(what.shared_bytes);
+    block_epoch_ = 1;
+    for (Warp& warp : warps_)
+      warp.epoch = 1;
+    region_begin = region_end = 0;
+    scheduler_.start(static_cast<int>(what.block), &Worker::run_thread, this, &thread);
+    launch.kernel().enter(this);
+    for (int64_t next = launch.take_block(); next >= 0; next = launch.take_block()) {
+      if (!run_block(next)) break;
+    }
+    faulted_ ? scheduler_.abandon() : scheduler_.finish();
+  } catch (const std::exception& error) {  // out of memory; nothing of a block is running
+    scheduler_.abandon();
+    launch.report("", error.what());
+  }
+  report_.highest_shared_byte = shared_.highest_byte();
+}
+
+void Worker::run_thread(void* context, int thread) {
+  Worker& worker = *static_cast<Worker*>(context);
+  std::string what;
+  try {
+    worker.launch_->kernel().run(worker.launch_->launch().parameters.data());
+    return;
+  } catch (const std::exception& error) {
+    what = error.what();
+  }
+  worker.fault(thread, {nullptr, 0}, what);
+}
+
+void Worker::begin_block(int64_t next) {
+  block = next;
+  if (block_epoch_ > Stamp::kLastEpoch - kEpochReserve) {
+    shared_.reset(launch_->launch().shared_bytes);
+    block_epoch_ = 0;
+    for (Warp& warp : warps_)
+      warp.epoch = 0;
+  }
+  begin_epoch();  // whatever earlier blocks did is over
+  for (Warp& warp : warps_)
+    warp.arrived = warp.at_barrier = 0;
+  at_barrier_ = 0;
+  shared_.begin_block();
+  copies_.begin_block(scheduler_.threads());
+  scheduler_.begin_block(launch_->seed_of(next));
+}
+
+void Worker::begin_epoch() {
+  ++block_epoch_;
+  for (Warp& warp : warps_)
+    ++warp.epoch;
+}
+
+bool Worker::run_block(int64_t next) {
+  begin_block(next);
+  for (;;) {
+    const Scheduler::Stop stop = scheduler_.run(kSlice);
+    if (faulted_) return false;
+    if (stop == Scheduler::Stop::all_done) break;
+    if (stop == Scheduler::Stop::nobody_ready) report_deadlock();
+    faulted_ = stop == Scheduler::Stop::nobody_ready || launch_->should_stop();
+    if (faulted_) return false;
+  }
+  ++report_.blocks;
+  launch_->block_done();
+  return !launch_->should_stop();
+}
+
+std::string Worker::where(int of_thread, attune_simt_site site) const {
+  const std::string line = site.file ? ", " + to_string(site) : "";
+  return fmt::format("block {}, thread {} (warp {}, lane {}){}", block, of_thread, of_thread / kWarpLanes,
+                     of_thread % kWarpLanes, line);
+}
+
+void Worker::fault(int of_thread, attune_simt_site site, const std::string& what) {
+  launch_->report(where(of_thread, site), what);
+  faulted_ = true;
+  scheduler_.leave();
+}
+
+ThreadState Worker::state_of(int of_thread) const {
+  const Warp& warp = warps_[of_thread / kWarpLanes];
+  const uint32_t lane = 1u << (of_thread % kWarpLanes);
+  if (scheduler_.done(of_thread)) return {.done = true, .waiting = {}};
+  return {.done = false, .waiting = (warp.at_barrier & lane) != 0 ? warp.barrier : warp.meeting};
+}
+
+void Worker::report_deadlock() {
+  std::vector<ThreadState> threads(static_cast<size_t>(scheduler_.threads()));
+  for (size_t i = 0; i < threads.size(); ++i)
+    threads[i] = state_of(static_cast<int>(i));
+  int first = 0;
+  const std::string what = describe_deadlock(threads, first);
+  launch_->report(where(first, threads[first].waiting.site), what);
+}
+
+void Worker::check_global(uint64_t address, int bytes, bool write, attune_simt_site site) {
+  const Launch& what = launch_->launch();
+  const std::span<const MemoryRegion> regions(what.regions.data(), what.region_count);
+  const MemoryRegion* region = find_region(regions, address, bytes);
+  if (!region || address % static_cast<uint64_t>(bytes) != 0) {
+    fault(thread, site, describe_global_fault(regions, address, bytes, write));
+  }
+  region_begin = reinterpret_cast<uint64_t>(region->base);
+  region_end = region_begin + region->bytes;
+}
+
+void Worker::require_shared_bytes(uint32_t bytes, attune_simt_site site) {
+  const uint32_t launched = launch_->launch().shared_bytes;
+  if (bytes == launched) return;
+  fault(thread, site,
+        fmt::format("the kernel's layout needs exactly {} bytes of dynamic shared memory, launched with {}",
+                    bytes, launched));
+}
+
+void Worker::diverged(const Waiting& first, uint32_t first_lanes, const Waiting& mine) {
+  fault(thread, mine.site,
+        fmt::format("divergence within a warp: this lane calls {}, while lane {} waits in {} ({}){}",
+                    name_of(mine.verb), std::countr_zero(first_lanes), name_of(first.verb),
+                    to_string(first.site), first == mine ? " with other sizes" : ""));
+}
+
+void Worker::block_barrier(attune_simt_site site) {
+  Warp& warp = warps_[thread / kWarpLanes];
+  const Waiting mine{Verb::block_barrier, site};
+  if (warp.at_barrier == 0) {
+    warp.barrier = mine;
+  } else if (!(warp.barrier == mine)) {
+    diverged(warp.barrier, warp.at_barrier, mine);
+  }
+  warp.at_barrier |= 1u << (thread % kWarpLanes);
+  if (++at_barrier_ < scheduler_.threads()) return scheduler_.park();
+
+  at_barrier_ = 0;
+  ++report_.barriers;
+  if (block_epoch_ + 1 >= Stamp::kLastEpoch)
+    fault(thread, site, "too many barriers in one block for the race detector");
+  begin_epoch();
+  for (int i = 0; i < scheduler_.threads() / kWarpLanes; ++i) {
+    warps_[i].at_barrier = 0;
+    const uint32_t running_lane = i == thread / kWarpLanes ? 1u << (thread % kWarpLanes) : 0;
+    scheduler_.release(i, kAllLanes & ~running_lane);
+  }
+  scheduler_.yield();
+}
+
+}  // namespace attune::simt

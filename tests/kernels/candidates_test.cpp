@@ -1,0 +1,146 @@
+// The candidates that the families make of a problem: which fit, in what order, and what the cost model says of them.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "kernels/registry.h"
+#include "support/catch.h"
+
+using namespace attune;
+
+namespace {
+
+constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32};
+
+const Family& flash_fwd() {
+  return *find_family("flash_fwd");
+}
+
+DeviceSpec device(const char* arch) {
+  return known_device(arch).value();
+}
+
+Problem attention(DType dtype, int64_t head_dim) {
+  return {.dtype = dtype,
+          .batch = 2,
+          .heads_q = 16,
+          .heads_kv = 16,
+          .seqlen_q = 4096,
+          .seqlen_kv = 4096,
+          .head_dim = head_dim,
+          .head_dim_v = head_dim};
+}
+
+const Problem kRows{.operation = Operation::row_softmax,
+                    .dtype = DType::f32,
+                    .batch = 2,
+                    .heads_q = 3,
+                    .heads_kv = 3,
+                    .seqlen_q = 5,
+                    .seqlen_kv = 203};
+
+size_t fitting(const std::vector<Candidate>& candidates) {
+  return static_cast<size_t>(
+      std::ranges::count_if(candidates, [](const Candidate& c) { return c.verdict.fits; }));
+}
+
+}  // namespace
+
+TEST_CASE("8 to 60 candidates fit for the common problems") {
+  for (const char* arch : {"sm_80", "sm_86", "sm_90"}) {
+    for (const int64_t dim : {64, 128}) {
+      INFO(arch << " D=" << dim);
+      const size_t count = fitting(enumerate_candidates(attention(DType::bf16, dim), device(arch), {}));
+      CHECK(count >= 8);
+      CHECK(count <= 60);
+    }
+  }
+}
+
+TEST_CASE("candidates come sorted: those that fit by predicted time, then the others") {
+  for (const DeviceSpec& spec : known_devices()) {
+    const std::vector<Candidate> candidates = enumerate_candidates(attention(DType::f32, 64), spec, {});
+    REQUIRE_FALSE(candidates.empty());
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      const Candidate& candidate = candidates[i];
+      INFO(spec.arch << " " << to_string(candidate.config));
+      CHECK(candidate.verdict.fits == (candidate.verdict.reason == "ok"));
+      CHECK(candidate.use.shared_bytes == candidate.verdict.shared_need);
+      if (candidate.verdict.fits)
+        CHECK((candidate.predicted_seconds > 0 && candidate.predicted_seconds < 10));
+      if (i == 0) continue;
+      CHECK((candidates[i - 1].verdict.fits || !candidate.verdict.fits));
+      if (candidate.verdict.fits) CHECK(candidates[i - 1].predicted_seconds <= candidate.predicted_seconds);
+    }
+  }
+}
+
+TEST_CASE("enumeration is deterministic, and complete whatever the margin") {
+  const Problem problem = attention(DType::bf16, 128);
+  const DeviceSpec spec = device("sm_86");
+  const auto texts = [&](const Margin& margin) {
+    std::vector<std::string> result;
+    for (const Candidate& candidate : enumerate_candidates(problem, spec, margin)) {
+      result.push_back(std::string(candidate.family->name()) + " " + to_string(candidate.config));
+    }
+    return result;
+  };
+  const std::vector<std::string> first = texts({});
+  CHECK(first == texts({}));
+  const std::vector<std::string> strict = texts({.fraction = 0.3, .bytes = 5000});
+  CHECK(std::set<std::string>(strict.begin(), strict.end()) ==
+        std::set<std::string>(first.begin(), first.end()));
+  CHECK(std::set<std::string>(first.begin(), first.end()).size() == first.size());
+  CHECK(fitting(enumerate_candidates(problem, spec, {.fraction = 0.3})) <
+        fitting(enumerate_candidates(problem, spec, {})));
+}
+
+TEST_CASE("Turing refuses bf16 and f16 with the numbers, and takes f32") {
+  const DeviceSpec turing = device("sm_75");
+  std::string why_not;
+  CHECK(enumerate_candidates(attention(DType::bf16, 64), turing, {}, &why_not).empty());
+  CHECK(why_not ==
+        "flash_fwd bf16 needs compute capability 8.0, the device has 7.5; row_softmax computes row_softmax "
+        "only");
+  CHECK(flash_fwd().inapplicable_reason(attention(DType::f16, 64), turing) ==
+        "f16 needs compute capability 8.0, the device has 7.5");
+  CHECK(fitting(enumerate_candidates(attention(DType::f32, 64), turing, {})) > 0);
+  CHECK(flash_fwd().inapplicable_reason(kRows, turing) == "computes the forward pass only");
+}
+
+// Head dimensions for which not even the smallest tiles fit; the list is to become shorter, never longer.
+TEST_CASE("some config fits for every head dimension, with known exceptions") {
+  const std::map<std::pair<std::string, std::string>, int64_t> largest = {
+      {{"sm_75", "f32"}, 112}, {{"sm_86", "f32"}, 192}, {{"sm_89", "f32"}, 192}, {{"sm_120a", "f32"}, 192}};
+  for (const DeviceSpec& spec : known_devices()) {
+    for (const DType dtype : kTypes) {
+      if (!flash_fwd().inapplicable_reason(attention(dtype, 64), spec).empty()) continue;
+      const auto exception = largest.find({spec.arch, std::string(name_of(dtype))});
+      for (int64_t dim = 8; dim <= 256; dim += 8) {
+        const size_t count = fitting(enumerate_candidates(attention(dtype, dim), spec, {}));
+        INFO(spec.arch << " " << name_of(dtype) << " D=" << dim << ": " << count << " candidates");
+        CHECK((count > 0) == (exception == largest.end() || dim <= exception->second));
+      }
+    }
+  }
+}
+
+TEST_CASE("the cost model knows that a causal mask halves the work and that longer takes longer") {
+  for (const char* arch : {"sm_80", "sm_86", "sm_90"}) {
+    const DeviceSpec spec = device(arch);
+    for (const Candidate& candidate : enumerate_candidates(attention(DType::bf16, 128), spec, {})) {
+      if (!candidate.verdict.fits) continue;
+      INFO(arch << " " << to_string(candidate.config));
+      const auto seconds = [&](int64_t length, Mask mask) {
+        Problem problem = attention(DType::bf16, 128);
+        problem.seqlen_q = problem.seqlen_kv = length;
+        problem.mask = mask;
+        return candidate.family->predicted_seconds(problem, candidate.config, spec, candidate.verdict);
+      };
+      CHECK(seconds(8192, Mask::causal) < 0.7 * seconds(8192, Mask::none));
+      CHECK(seconds(8192, Mask::causal) > 0.4 * seconds(8192, Mask::none));
+      CHECK(seconds(8192, Mask::none) > 3 * seconds(4096, Mask::none));
+    }
+  }
+}

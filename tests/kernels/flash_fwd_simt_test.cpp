@@ -1,0 +1,121 @@
+// flash_fwd on the emulator: a small list of problems, every tunable, every head dimension class.
+#include "kernels/families.h"
+#include "support/catch.h"
+#include "support/flash_fwd_checks.h"
+#include "tune/validation.h"
+
+using namespace attune;
+
+namespace {
+
+Problem problem_of(DType dtype, int64_t head_dim, Mask mask, int64_t heads_q = 2, int64_t heads_kv = 1) {
+  return {.dtype = dtype,
+          .mask = mask,
+          .batch = 1,
+          .heads_q = heads_q,
+          .heads_kv = heads_kv,
+          .head_dim = head_dim,
+          .head_dim_v = head_dim};
+}
+
+Config config_of(int block_m, int block_n, int warps, int stages, int q_in_registers) {
+  return {{"BLOCK_M", block_m},
+          {"BLOCK_N", block_n},
+          {"WARPS", warps},
+          {"STAGES", stages},
+          {"Q_IN_REGISTERS", q_in_registers}};
+}
+
+const std::vector<FlashFwdCase::Lengths> kFew = {{127, 129}, {1, 203}, {97, 3}};
+
+}  // namespace
+
+TEST_CASE("flash_fwd on simt is right for every kind of head dimension", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  std::vector<FlashFwdCase> cases;
+  for (const int64_t head_dim : {32, 40, 64, 80, 96, 128, 192, 256}) {
+    const Problem problem = problem_of(DType::bf16, head_dim, Mask::causal);
+    cases.push_back({problem, config_of(64, 32, 4, 1, 0), kFew});
+  }
+  check_flash_fwd(bench, cases);
+}
+
+TEST_CASE("flash_fwd on simt is right for every dtype and mask, with all lengths from one kernel", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  const std::vector<FlashFwdCase::Lengths> lengths = {{1, 1},     {3, 3},     {97, 97},  {113, 127}, {127, 113},
+                                                      {128, 128}, {129, 203}, {203, 97}, {203, 1},   {300, 256}};
+  std::vector<FlashFwdCase> cases;
+  for (const DType dtype : {DType::f16, DType::bf16, DType::f32}) {
+    for (const Mask mask : {Mask::none, Mask::causal}) {
+      cases.push_back({problem_of(dtype, 64, mask), config_of(64, 64, 4, 1, 0), lengths});
+    }
+  }
+  check_flash_fwd(bench, cases);
+}
+
+TEST_CASE("flash_fwd on simt is right for every tunable", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  const Problem problem = problem_of(DType::bf16, 64, Mask::causal);
+  const Problem single = problem_of(DType::f32, 48, Mask::causal);
+  check_flash_fwd(bench, {{problem, config_of(128, 128, 4, 2, 1), kFew},
+                          {problem, config_of(128, 64, 8, 2, 0), kFew},
+                          {problem, config_of(64, 128, 4, 1, 1), kFew},
+                          {problem, config_of(128, 32, 8, 2, 1), kFew},
+                          {single, config_of(128, 32, 8, 2, 0), kFew},
+                          {single, config_of(128, 64, 4, 1, 0), kFew}});
+}
+
+TEST_CASE("flash_fwd on simt is right for batches, groups of heads and both layouts", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  Problem problem = problem_of(DType::f16, 32, Mask::none, 6, 2);
+  problem.batch = 3;
+  Problem transposed = problem;
+  transposed.layout = Layout::bshd;
+  check_flash_fwd(bench, {{problem, config_of(64, 32, 4, 1, 0), {{70, 45}}},
+                          {transposed, config_of(64, 32, 4, 1, 0), {{70, 45}}}});
+}
+
+TEST_CASE("flash_fwd on simt is right for logits far beyond what exp can take", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  for (const DType dtype : {DType::bf16, DType::f32}) {
+    FlashFwdCase large{problem_of(dtype, 64, Mask::none), config_of(64, 64, 4, 1, 0), {{129, 203}}};
+    // Many steps, so that the running maximum moves often: what is corrected by must be what was subtracted.
+    FlashFwdCase many_steps{problem_of(dtype, 64, Mask::none), config_of(128, 32, 4, 2, 0), {{203, 799}}};
+    large.q_deviation = many_steps.q_deviation = 60;
+    check_flash_fwd(bench, {large, many_steps});
+  }
+}
+
+TEST_CASE("flash_fwd on simt repeats bit for bit", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  Problem problem = problem_of(DType::bf16, 64, Mask::causal);
+  problem.seqlen_q = problem.seqlen_kv = 131;
+  check_repeatable(bench, problem, config_of(64, 64, 4, 1, 0), 3);
+}
+
+TEST_CASE("flash_fwd on simt passes the tuner's validation on other architectures", "[simt]") {
+  for (const char* arch : {"sm_80", "sm_86"}) {
+    KernelBench bench = KernelBench::on_simt(arch);
+    Problem problem = problem_of(DType::bf16, 128, Mask::causal, 8, 2);
+    problem.batch = 2;
+    problem.seqlen_q = problem.seqlen_kv = 4096;
+    const Config config = first_choice(problem, bench.backend().device());
+    const Validation validation(problem);
+    const Comparison comparison = validation.check(bench.backend(), flash_fwd_family(), config,
+                                                   bench.module(problem, flash_fwd_family(), config));
+    INFO(arch << ": " << to_string(config) << ": " << comparison.reason);
+    CHECK(comparison.ok);
+  }
+}
+
+TEST_CASE("row_softmax on simt is right for every config", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  const Problem problem{.operation = Operation::row_softmax, .dtype = DType::f32, .seqlen_q = 64, .seqlen_kv = 64};
+  const Validation validation(problem);
+  const Family& family = row_softmax_family();
+  for (const Config& config : family.space(problem, bench.backend().device()).enumerate()) {
+    const Comparison comparison = validation.check(bench.backend(), family, config, bench.module(problem, family, config));
+    INFO(to_string(config) << ": " << comparison.reason);
+    CHECK(comparison.ok);
+  }
+}

@@ -1,0 +1,85 @@
+// How fast the emulator is. Run by hand: test_simt "[speed]".
+#include <ctime>
+#include <iostream>
+
+#include "simt/kernel_fixture.h"
+#include "support/catch.h"
+
+using namespace attune;
+using namespace attune::test;
+
+namespace {
+
+// CPU seconds of the best of three launches on one OS thread.
+double seconds_of(const KernelSource& source, const Launch& launch, simt::RunReport& report) {
+  const CompiledImage image = compile(source);
+  const auto backend = make_simt_backend("", "threads=1", {});
+  const auto module = backend->load(image, 64 * 1024);
+  double best = 1e9;
+  for (int i = 0; i < 3; ++i) {
+    const std::clock_t start = std::clock();
+    backend->launch(*module, launch, nullptr);
+    best = std::min(best, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+  }
+  report = backend->last_run_report();
+  return best;
+}
+
+}  // namespace
+
+TEST_CASE("cost of a rendezvous and of a block barrier", "[.][simt][speed]") {
+  TestLaunch launch;
+  launch.threads = 128;
+  simt::RunReport report;
+  double seconds =
+      seconds_of(test_kernel(128, "float v[1] = {1};\nfor (int i = 0; i < 20000; ++i) quad_sum(v);"),
+                 launch.pack(), report);
+  std::cout << "rendezvous: " << seconds / static_cast<double>(report.rendezvous) * 1e9 << " ns\n";
+  seconds =
+      seconds_of(test_kernel(128, "for (int i = 0; i < 20000; ++i) block_barrier();"), launch.pack(), report);
+  std::cout << "block barrier of 128 threads: " << seconds / static_cast<double>(report.barriers) * 1e9
+            << " ns\n";
+  launch.grid = 2000;
+  seconds = seconds_of(test_kernel(128, ""), launch.pack(), report);
+  std::cout << "empty block of 128 threads: " << seconds / 2000 * 1e6 << " us\n";
+}
+
+TEST_CASE("products per second", "[.][simt][speed]") {
+  for (const int m : {1, 2}) {
+    for (const int n : {8, 16}) {
+      TestLaunch launch;
+      launch.threads = 128;
+      simt::RunReport report;
+      const std::string sizes = std::to_string(m) + ", " + std::to_string(n);
+      const std::string body = "float c[" + std::to_string(m) + "][" + std::to_string(n) +
+                               "][4] = {};\nu32 a[" + std::to_string(m) + "][4] = {};\nu32 b[" +
+                               std::to_string(n / 2) + "][4] = {};\n" +
+                               "for (int i = 0; i < 4000; ++i) multiply_tiles<bf16, " + sizes + ">(c, a, b);";
+      const double seconds = seconds_of(test_kernel(128, body), launch.pack(), report);
+      const double products = 16.0 * m * 8 * n * 16 * 4000 * 4;
+      std::cout << "multiply_tiles<bf16, " << sizes << ">: " << products / seconds * 1e-9 << " GMAC/s, "
+                << seconds / static_cast<double>(report.rendezvous) * 1e9 << " ns each\n";
+    }
+  }
+}
+
+TEST_CASE("shared memory accesses per second", "[.][simt][speed]") {
+  TestLaunch launch;
+  launch.threads = 128;
+  launch.shared_bytes = 65536;
+  simt::RunReport report;
+  double seconds = seconds_of(
+      test_kernel(
+          128,
+          "u32 f[4][4];\nfor (int i = 0; i < 4000; ++i)\n"
+          "load_matrices<4, false>(f, dynamic_shared<bf16>(16384 * (i % 2)) + 8 * lane_index(), 256);"),
+      launch.pack(), report);
+  std::cout << "load_matrices<4>: " << seconds / static_cast<double>(report.rendezvous) * 1e9 << " ns each\n";
+  seconds = seconds_of(
+      test_kernel(
+          128,
+          "const Shared<float> t = dynamic_shared<float>(0);\n"
+          "for (int i = 0; i < 10000; ++i) t.store16(4 * thread_index(), t.load16(4 * thread_index()));"),
+      launch.pack(), report);
+  std::cout << "load16 + store16: " << seconds / (128 * 10000) * 1e9 << " ns\n";
+}
