@@ -34,10 +34,10 @@ std::string first_line(const std::string& text) {
 }
 
 // What the columns do not say.
-std::string remark(const Trial& trial, const TuneReport& report) {
+std::string remark(const Trial& trial, const TuneReport& report, bool timings_mean_speed) {
   if (report.winner && &trial == &report.trials[*report.winner]) return "winner";
   if (!trial.reason.empty()) return first_line(trial.reason);
-  if (trial.measurement.eliminated) return "lost early";
+  if (trial.measurement.eliminated && timings_mean_speed) return "lost early";
   return trial.reused ? "from the database" : "";
 }
 
@@ -67,7 +67,8 @@ std::string tried_table(const TuneReport& report, const ReportContext& context) 
                    trial->compile_seconds > 0 ? fmt::format("{:.2f}", trial->compile_seconds) : "",
                    trial->max_error > 0 ? fmt::format("{:.2f}", trial->max_error) : "",
                    has_time ? microseconds_with_interval(time.median, time.ci_low, time.ci_high) : "",
-                   has_time ? teraflops(flops(report.problem), time.median) : "", remark(*trial, report)});
+                   has_time ? teraflops(flops(report.timed), time.median) : "",
+                   remark(*trial, report, context.timings_mean_speed)});
   }
   return table.text("  ");
 }
@@ -109,7 +110,7 @@ std::string winner_line(const TuneReport& report, const ReportContext& context) 
     const Measurement& time = winner.measurement;
     line +=
         fmt::format(", {} µs, {} TFLOP/s", microseconds_with_interval(time.median, time.ci_low, time.ci_high),
-                    teraflops(flops(report.problem), time.median));
+                    teraflops(flops(report.timed), time.median));
   } else {
     line += " (emulated: its results are right, nothing is known of its speed)";
   }
@@ -119,6 +120,7 @@ std::string winner_line(const TuneReport& report, const ReportContext& context) 
 std::string report_text(const TuneReport& report, const ReportContext& context) {
   std::string text = fmt::format("{} on {}\n  bucket: {}\n", describe(report.problem), context.device,
                                  bucket_key(report.problem, context.multiprocessors));
+  if (report.timed != report.problem) text += fmt::format("  timed: {} (scratch memory is bounded)\n", describe(report.timed));
   text += tried_table(report, context);
   text += pruned_table(report);
   if (!report.note.empty()) text += fmt::format("  note: {}\n", report.note);

@@ -101,13 +101,12 @@ ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& outp
 }
 
 // Writes the warp's output rows, each times its factor, to global memory: fragments -> `staging` (the warp's own rows of
-// shared memory) -> 16-byte stores. Rows from `valid_rows` on and columns from COLUMNS on are not written.
+// shared memory, which nobody has read since the last block barrier) -> 16-byte stores. Rows from `valid_rows` on and columns from COLUMNS on are not written.
 template <int COLUMNS, typename T, int M, int PADDED_DIM>
 ATTUNE_FN void store_output(Global<T> destination, i64 destination_stride, const OutputFragment<M, PADDED_DIM>& output,
                             const float (&factor)[2 * M], Shared<T> staging, int staging_stride, int valid_rows) {
   constexpr int kTiles = panel_tiles<PADDED_DIM>();
   const int lane = lane_index();
-  warp_barrier();  // other lanes may still be reading the rows that this lane is about to overwrite
   ATTUNE_UNROLL
   for (int panel = 0; panel < panels<PADDED_DIM>(); ++panel) {
     ATTUNE_UNROLL

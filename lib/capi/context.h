@@ -15,7 +15,7 @@
 #include "cache/module_cache.h"
 #include "capi/boundary.h"
 #include "capi/context_options.h"
-#include "cuda/fork_detector.h"
+#include "base/fork_detector.h"
 #include "db/tuning_db.h"
 #include "dispatch/planner.h"
 #include "specialize/kernel_source.h"

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "cuda/driver.h"
-#include "cuda/fork_detector.h"
+#include "base/fork_detector.h"
 
 struct CUctx_st;
 

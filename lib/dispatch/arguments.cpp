@@ -8,11 +8,12 @@ namespace attune {
 namespace {
 
 constexpr uintptr_t kAlignment = 16;  // bytes; what the kernels' vector accesses need
+constexpr int64_t kMaxExtent = int64_t{1} << 59;  // elements of a tensor, gaps included, so that bytes fit in 63 bits
 
 struct TensorRole {
   const char* name;
   const attune_tensor* tensor;
-  int64_t heads, rows, columns;
+  int64_t batch, heads, rows, columns;
 };
 
 int64_t resolve_length(const char* name, int64_t given, int64_t capacity) {
@@ -31,9 +32,18 @@ std::array<int64_t, 4> dense_strides(Layout layout, const TensorRole& role) {
 
 void check_given_strides(const TensorRole& role, int64_t element) {
   constexpr const char* kAxes[] = {"batch", "head", "row"};
+  const int64_t counts[] = {role.batch, role.heads, role.rows};
+  int64_t extent = role.columns;  // elements from the first to behind the last
   for (int axis = 0; axis < 3; ++axis) {
+    if (counts[axis] <= 1) continue;  // never stepped over
     const int64_t stride = role.tensor->stride[axis];
     if (stride < 0) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} is negative", role.name, kAxes[axis], stride);
+    int64_t span = 0;
+    if (__builtin_mul_overflow(stride, counts[axis] - 1, &span) ||
+        __builtin_add_overflow(extent, span, &extent) || extent > kMaxExtent) {
+      fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} over {} elements exceeds the address range (2^59 elements)",
+           role.name, kAxes[axis], stride, counts[axis]);
+    }
     if (stride * element % static_cast<int64_t>(kAlignment) != 0) {
       fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} elements = {} bytes is not a multiple of {} bytes", role.name,
            kAxes[axis], stride, stride * element, kAlignment);
@@ -91,11 +101,11 @@ Arguments resolve_arguments(const Problem& capacity, const attune_attention_args
                       .seqlen_kv = resolve_length("seqlen_kv", args.seqlen_kv, capacity.seqlen_kv),
                       .scale = resolve_scale(capacity, args.scale)};
   if (arguments.batch == 0 || arguments.seqlen_q == 0) return arguments;  // nothing is read or written
-  const int64_t nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
-  arguments.q = resolve_tensor(capacity, {"q", &args.q, capacity.heads_q, nq, capacity.head_dim});
-  arguments.k = resolve_tensor(capacity, {"k", &args.k, capacity.heads_kv, nk, capacity.head_dim});
-  arguments.v = resolve_tensor(capacity, {"v", &args.v, capacity.heads_kv, nk, capacity.head_dim_v});
-  arguments.o = resolve_tensor(capacity, {"o", &args.o, capacity.heads_q, nq, capacity.head_dim_v});
+  const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
+  arguments.q = resolve_tensor(capacity, {"q", &args.q, batch, capacity.heads_q, nq, capacity.head_dim});
+  arguments.k = resolve_tensor(capacity, {"k", &args.k, batch, capacity.heads_kv, nk, capacity.head_dim});
+  arguments.v = resolve_tensor(capacity, {"v", &args.v, batch, capacity.heads_kv, nk, capacity.head_dim_v});
+  arguments.o = resolve_tensor(capacity, {"o", &args.o, batch, capacity.heads_q, nq, capacity.head_dim_v});
   check_output_strides(arguments.o, arguments, capacity.heads_q);
   if (const auto address = reinterpret_cast<uintptr_t>(args.lse); address % sizeof(float) != 0) {
     fail(ATTUNE_ERROR_INVALID_ARGUMENT, "lse = {:#x} is not aligned to {} bytes", address, sizeof(float));

@@ -38,19 +38,29 @@ std::optional<Candidate> candidate_of(const Record& record, const Problem& probl
   return candidate;
 }
 
-// The winner of the problem's bucket, fresh or stale; `needs_tuning` says whether a fresh one was missing.
+ImageResult image_of(const Candidate& candidate, const Problem& problem, const PlannerResources& resources) {
+  const KernelSource source = specialize(resources.templates, *candidate.family, problem, candidate.config);
+  return resources.images.get_or_build(resources.backend.compiler(), source);
+}
+
+// The winner of the problem's bucket, fresh or stale; `needs_tuning` says whether a fresh one was missing. A record is fresh
+// when it was made by this compiler and driver and from the very image that the templates give now.
 std::optional<Selection> look_up(const Problem& problem, const PlannerResources& resources, bool& needs_tuning) {
   Backend& backend = resources.backend;
   const std::string device = device_key(backend.name(), backend.device());
   const std::string bucket = bucket_key(problem, backend.device().multiprocessors);
+  needs_tuning = true;
+  const std::vector<Record> records = resources.database.records({.device_key = device, .bucket = bucket});
+  if (records.empty()) return std::nullopt;  // the compiler is not asked for, either
   const Toolchain now{backend.compiler().identity(), backend.driver_version()};
-  for (const Choice& choice : resources.database.ranked(device, bucket, now)) {
+  for (const Choice& choice : rank(records, now)) {
     std::optional<Candidate> candidate = candidate_of(choice.record, problem, resources);
     if (!candidate) continue;
-    needs_tuning = !choice.fresh;
+    const ImageResult image = image_of(*candidate, problem, resources);
+    if (!image.result->image) continue;
+    needs_tuning = !choice.fresh || image.result->image->hash != choice.record.image_hash;
     return Selection{std::move(*candidate), choice.match};
   }
-  needs_tuning = true;
   return std::nullopt;
 }
 
@@ -71,8 +81,7 @@ Selection choose_by_model(const Problem& problem, const PlannerResources& resour
 
 std::unique_ptr<Plan> build(const Problem& problem, const PlannerResources& resources, Selection selection) {
   const Candidate& candidate = selection.candidate;
-  const KernelSource source = specialize(resources.templates, *candidate.family, problem, candidate.config);
-  const ImageResult image = resources.images.get_or_build(resources.backend.compiler(), source);
+  const ImageResult image = image_of(candidate, problem, resources);
   if (!image.result->image) {
     fail(ATTUNE_ERROR_COMPILE_FAILED, "{} {} did not compile: {}", candidate.family->name(), to_string(candidate.config),
          image.result->log);

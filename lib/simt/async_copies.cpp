@@ -38,7 +38,8 @@ bool AsyncCopies::issue(int thread, int64_t offset, const void* source, SharedMe
     queue.copies.erase(queue.copies.begin(), queue.copies.begin() + static_cast<std::ptrdiff_t>(queue.first));
     queue.first = 0;
   }
-  queue.copies.push_back({.offset = offset, .source = source, .group = queue.groups, .landed = false});
+  queue.copies.push_back(
+      {.offset = offset, .source = source, .group = queue.groups, .site = me.site(), .landed = false});
   if (random.bits(2) == 0) land(queue.copies.back(), shared);
   return true;
 }
@@ -57,7 +58,7 @@ void AsyncCopies::wait(int thread, int pending, SharedMemory& shared, Stamp me) 
     Copy& copy = queue.copies[queue.first];
     if (copy.group >= queue.groups - pending) break;
     land(copy, shared);
-    shared.end_copy(copy.offset, me);
+    shared.end_copy(copy.offset, me.at_site(copy.site));
   }
 }
 

@@ -27,6 +27,7 @@ class AsyncCopies {
     int64_t offset;
     const void* source;
     int64_t group;
+    int site;  // of the issue, for reports
     bool landed;
   };
   struct Queue {

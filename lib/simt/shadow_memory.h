@@ -2,6 +2,7 @@
 // accesses race when one of them writes and neither a block barrier nor, within a warp, a warp barrier lies
 // between them.
 //
+// NOTE: single bytes within those two are not told apart; elements of 8 bits would need a finer granule.
 // Whether a race is found depends on the barriers alone, not on the order in which the threads happened to
 // run.
 #pragma once

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "simt/waiting.h"
 
 namespace attune::simt {
 namespace {
@@ -13,18 +14,6 @@ constexpr int kPoison = 0xff;
 
 const char* name_of(bool write) {
   return write ? "store" : "load";
-}
-
-const char* describe(AccessKind kind, bool wrote) {
-  switch (kind) {
-    case AccessKind::async_copy:
-      return "wrote by an asynchronous copy";
-    case AccessKind::matrix_load:
-      return "read by load_matrices";
-    case AccessKind::plain:
-      break;
-  }
-  return wrote ? "wrote" : "read";
 }
 
 }  // namespace
@@ -39,6 +28,7 @@ void SharedMemory::reset(size_t bytes) {
   bytes_ = static_cast<int64_t>(bytes);
   end_ = 0;
   shadow_.reset(bytes);
+  sites_.clear();
 }
 
 void SharedMemory::begin_block() {
@@ -57,18 +47,27 @@ unsigned char* SharedMemory::misplaced(int64_t offset, int bytes, bool write) {
   return nullptr;
 }
 
+// "thread 3 wrote by an asynchronous copy (tile/load.cuh:25)".
+std::string SharedMemory::describe(Stamp stamp, bool wrote) const {
+  const attune_simt_site site = sites_.at(stamp.site());
+  const char* how = stamp.kind() == AccessKind::async_copy    ? " by an asynchronous copy"
+                    : stamp.kind() == AccessKind::matrix_load ? " by load_matrices"
+                                                              : "";
+  return fmt::format("thread {} {}{}{}", stamp.thread(), wrote ? "wrote" : "read", how,
+                     site.file ? fmt::format(" ({})", to_string(site)) : "");
+}
+
 unsigned char* SharedMemory::conflicting(int64_t offset, int bytes, bool write, Stamp me) {
   const Conflict& conflict = shadow_.conflict();
   const Stamp earlier = conflict.earlier;
   if (conflict.in_flight) {
     fault_ = fmt::format(
-        "{} of {} bytes at shared byte {}, where an asynchronous copy of thread {} is in flight: no "
+        "{} of {} bytes at shared byte {}, where an asynchronous copy is in flight: {}, and no "
         "copy_async_wait of that thread has covered it",
-        name_of(write), bytes, offset, earlier.thread());
+        name_of(write), bytes, offset, describe(earlier, true));
   } else {
-    fault_ = fmt::format("data race on shared byte {}: thread {} {}, then thread {} {}, with no {} between",
-                         conflict.offset, earlier.thread(), describe(earlier.kind(), conflict.earlier_wrote),
-                         me.thread(), describe(me.kind(), write),
+    fault_ = fmt::format("data race on shared byte {}: {}, then {}, with no {} between", conflict.offset,
+                         describe(earlier, conflict.earlier_wrote), describe(me, write),
                          earlier.warp() == me.warp() ? "block_barrier or warp_barrier" : "block_barrier");
   }
   return nullptr;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "simt/shadow_memory.h"
+#include "simt/site_table.h"
 
 namespace attune::simt {
 
@@ -15,6 +16,8 @@ class SharedMemory {
  public:
   // For the blocks of one launch.
   void reset(size_t bytes);
+  // Between blocks, for epochs to start again from the beginning.
+  void forget_accesses() { shadow_.reset(static_cast<size_t>(bytes_)); }
   // Fills it with 0xff bytes: NaN in every float format. What the last block left there must not help.
   void begin_block();
 
@@ -34,12 +37,16 @@ class SharedMemory {
   bool begin_copy(int64_t offset, Stamp me);
   void end_copy(int64_t offset, Stamp me) { shadow_.end_copy(offset, me); }
 
+  // The number of a place in the template, for stamps.
+  int site_number(attune_simt_site site) { return sites_.number_of(site); }
+
   unsigned char* bytes_at(int64_t offset) { return memory_.get() + offset; }
   const std::string& fault() const { return fault_; }
   int64_t highest_byte() const { return end_ - 1; }  // touched by any block of the launch; -1: none
 
  private:
   unsigned char* misplaced(int64_t offset, int bytes, bool write);
+  std::string describe(Stamp stamp, bool wrote) const;
   unsigned char* conflicting(int64_t offset, int bytes, bool write, Stamp me);
 
   struct Free {
@@ -51,6 +58,7 @@ class SharedMemory {
   int64_t bytes_ = 0;
   int64_t end_ = 0;  // of what was touched
   ShadowMemory shadow_;
+  SiteTable sites_;
   std::string fault_;
 };
 

@@ -11,7 +11,7 @@ void block_barrier(attune_simt_thread* thread, attune_simt_site site) {
 void warp_barrier(attune_simt_thread* thread, attune_simt_site site) {
   Worker& worker = Worker::of(thread);
   if (!worker.rendezvous(Verb::warp_barrier, 0, LaneCall{}, site)) return;
-  worker.advance_warp_epoch();
+  worker.begin_warp_epoch(site);
   worker.end_rendezvous();
 }
 
@@ -99,9 +99,9 @@ void copy_async16(attune_simt_thread* thread, long long offset, unsigned long lo
                   attune_simt_site site) {
   Worker& worker = Worker::of(thread);
   const int self = worker.running();
-  const bool issued =
-      worker.copies().issue(self, offset, reinterpret_cast<const void*>(source), worker.shared(),
-                            worker.stamp(self, AccessKind::async_copy), worker.random());
+  const bool issued = worker.copies().issue(
+      self, offset, reinterpret_cast<const void*>(source), worker.shared(),
+      worker.stamp(self, AccessKind::async_copy, worker.shared().site_number(site)), worker.random());
   if (!issued) worker.fault(self, site, worker.shared().fault());
 }
 
@@ -113,7 +113,7 @@ void copy_async_commit(attune_simt_thread* thread) {
 void copy_async_wait(attune_simt_thread* thread, int pending) {
   Worker& worker = Worker::of(thread);
   const int self = worker.running();
-  worker.copies().wait(self, pending, worker.shared(), worker.stamp(self, AccessKind::async_copy));
+  worker.copies().wait(self, pending, worker.shared(), worker.stamp(self, AccessKind::async_copy, 0));
 }
 
 constexpr attune_simt_api kTable = {

@@ -1,5 +1,6 @@
 #include "simt/worker.h"
 
+#include <algorithm>
 #include <bit>
 #include <vector>
 
@@ -9,9 +10,11 @@
 namespace attune::simt {
 namespace {
 
-constexpr int kSlice = 2000;  // switches between looks at the clock: at least 50 us of work
-constexpr uint32_t kEpochReserve = 1u
-                                   << 24;  // barriers a block may have at least before epochs would run out
+constexpr int kSlice = 2000;                  // switches between looks at the clock: at least 50 us of work
+constexpr uint32_t kEpochReserve = 1u << 20;  // barriers every block may have
+static_assert(kEpochReserve < Stamp::kLastEpoch);
+
+constexpr const char* kTooManyBarriers = "too many barriers in one block for the race detector";
 
 }  // namespace
 
@@ -57,8 +60,8 @@ void Worker::run_thread(void* context, int thread) {
 
 void Worker::begin_block(int64_t next) {
   block = next;
-  if (block_epoch_ > Stamp::kLastEpoch - kEpochReserve) {
-    shared_.reset(launch_->launch().shared_bytes);
+  if (last_epoch() > Stamp::kLastEpoch - kEpochReserve) {
+    shared_.forget_accesses();
     block_epoch_ = 0;
     for (Warp& warp : warps_)
       warp.epoch = 0;
@@ -72,10 +75,21 @@ void Worker::begin_block(int64_t next) {
   scheduler_.begin_block(launch_->seed_of(next));
 }
 
+uint32_t Worker::last_epoch() const {
+  uint32_t last = block_epoch_;
+  for (const Warp& warp : warps_)
+    last = std::max(last, warp.epoch);
+  return last;
+}
+
 void Worker::begin_epoch() {
   ++block_epoch_;
   for (Warp& warp : warps_)
     ++warp.epoch;
+}
+
+void Worker::begin_warp_epoch(attune_simt_site site) {
+  if (++warps_[thread / kWarpLanes].epoch >= Stamp::kLastEpoch) fault(thread, site, kTooManyBarriers);
 }
 
 bool Worker::run_block(int64_t next) {
@@ -160,9 +174,8 @@ void Worker::block_barrier(attune_simt_site site) {
 
   at_barrier_ = 0;
   ++report_.barriers;
-  if (block_epoch_ + 1 >= Stamp::kLastEpoch)
-    fault(thread, site, "too many barriers in one block for the race detector");
   begin_epoch();
+  if (last_epoch() >= Stamp::kLastEpoch) fault(thread, site, kTooManyBarriers);
   for (int i = 0; i < scheduler_.threads() / kWarpLanes; ++i) {
     warps_[i].at_barrier = 0;
     const uint32_t running_lane = i == thread / kWarpLanes ? 1u << (thread % kWarpLanes) : 0;

@@ -37,12 +37,13 @@ class Worker : private attune_simt_thread {
   int running() const { return thread; }
   // Ends the launch with a report about a thread of this block.
   [[noreturn]] void fault(int of_thread, attune_simt_site site, const std::string& what);
-  Stamp stamp(int of_thread, AccessKind kind) const {
-    return Stamp(of_thread, kind, block_epoch_, warps_[of_thread / kWarpLanes].epoch);
+  Stamp stamp(int of_thread, AccessKind kind, int site_number) const {
+    return Stamp(of_thread, kind, site_number, block_epoch_, warps_[of_thread / kWarpLanes].epoch);
   }
   unsigned char* shared_access(int of_thread, int64_t offset, int bytes, bool write, AccessKind kind,
                                attune_simt_site site) {
-    unsigned char* place = shared_.access(offset, bytes, write, stamp(of_thread, kind));
+    unsigned char* place =
+        shared_.access(offset, bytes, write, stamp(of_thread, kind, shared_.site_number(site)));
     if (!place) fault(of_thread, site, shared_.fault());
     return place;
   }
@@ -75,7 +76,7 @@ class Worker : private attune_simt_thread {
     scheduler_.maybe_yield();
   }
   const LaneCalls& lanes() const { return warps_[thread / kWarpLanes].calls; }
-  void advance_warp_epoch() { ++warps_[thread / kWarpLanes].epoch; }
+  void begin_warp_epoch(attune_simt_site site);
 
   SharedMemory& shared() { return shared_; }
   AsyncCopies& copies() { return copies_; }
@@ -96,6 +97,7 @@ class Worker : private attune_simt_thread {
   static void run_thread(void* context, int thread);
   bool run_block(int64_t block);
   void begin_block(int64_t block);
+  uint32_t last_epoch() const;
   void begin_epoch();
   [[noreturn]] void diverged(const Waiting& first, uint32_t first_lanes, const Waiting& mine);
   ThreadState state_of(int of_thread) const;
@@ -110,7 +112,7 @@ class Worker : private attune_simt_thread {
   LaunchState* launch_ = nullptr;
   RunReport report_;
   bool faulted_ = false;
-  uint32_t block_epoch_ = 1;  // counts block barriers, over all blocks of a launch
+  uint32_t block_epoch_ = 1;  // counts block barriers, over blocks
   int at_barrier_ = 0;        // threads of the block
   std::array<Warp, kMaxWarps> warps_;
 };

@@ -49,7 +49,14 @@ class LocalTrialRunner final : public TrialRunner {
       candidate.family->pack(problem_, candidate.config, scratch.arguments(), launches[i]);
       timed.push_back({modules_.at(key_of(*trials[i])).get(), &launches[i]});
     }
-    const std::vector<Measurement> measurements = measure_candidates(backend_, timed, {.deadline = deadline});
+    TimeBudget budget{.deadline = deadline};
+    if (!backend_.timings_mean_speed()) {
+      // One sample makes a record, and more of them would say no more.
+      budget.warm_up = 0;
+      budget.samples_per_round = 1;
+      budget.maximum_rounds = 1;
+    }
+    const std::vector<Measurement> measurements = measure_candidates(backend_, timed, budget);
     for (size_t i = 0; i < trials.size(); ++i) trials[i]->measurement = measurements[i];
   }
 

@@ -8,7 +8,8 @@
 
 namespace attune {
 
-Record record_of(const Trial& trial, const Problem& problem, Backend& backend, const Margin& margin) {
+Record record_of(const Trial& trial, const Problem& problem, const Problem& timed, Backend& backend,
+                 const Margin& margin) {
   const DeviceSpec& device = backend.device();
   Record record{.device_key = device_key(backend.name(), device),
                 .static_key = static_key(problem),
@@ -38,12 +39,12 @@ Record record_of(const Trial& trial, const Problem& problem, Backend& backend, c
   record.driver = backend.driver_version();
   record.library_version =
       fmt::format("{}.{}.{}", ATTUNE_VERSION_MAJOR, ATTUNE_VERSION_MINOR, ATTUNE_VERSION_PATCH);
-  record.batch = problem.batch;
-  record.heads_q = problem.heads_q;
-  record.heads_kv = problem.heads_kv;
-  record.seqlen_q = problem.seqlen_q;
-  record.seqlen_kv = problem.seqlen_kv;
-  record.shape = describe(problem);
+  record.batch = timed.batch;
+  record.heads_q = timed.heads_q;
+  record.heads_kv = timed.heads_kv;
+  record.seqlen_q = timed.seqlen_q;
+  record.seqlen_kv = timed.seqlen_kv;
+  record.shape = describe(timed);
   return record;
 }
 

@@ -9,7 +9,9 @@
 
 namespace attune {
 
-Record record_of(const Trial& trial, const Problem& problem, Backend& backend, const Margin& margin);
+// `problem` is what was asked and gives the bucket, `timed` the shape that was measured.
+Record record_of(const Trial& trial, const Problem& problem, const Problem& timed, Backend& backend,
+                 const Margin& margin);
 
 // The newest fresh record that answers this trial: the same family, config and image, timed, by this toolchain. nullptr when there
 // is none.

@@ -52,7 +52,7 @@ std::vector<Trial> make_trials(const Problem& problem, const DeviceSpec& device,
 class TuneRun {
  public:
   TuneRun(const Problem& problem, const TuneOptions& options) : options_(options), start_(Clock::now()) {
-    report_.problem = problem;
+    report_.problem = report_.timed = problem;
   }
 
   TuneReport& report() { return report_; }
@@ -147,14 +147,22 @@ class TuneRun {
   size_t total_ = 0;
 };
 
-void require_scratch(const Problem& problem, const Backend& backend, const TuneOptions& options) {
-  const int64_t need = TimingScratch::bytes(problem);
+// The problem that is timed for `problem`: itself, or with fewer sequences and then fewer heads where scratch memory is bounded.
+// What is dropped are whole waves of equal tiles, so the candidates' order stays.
+Problem timing_problem(const Problem& problem, const Backend& backend, const TuneOptions& options) {
   const auto free = static_cast<int64_t>(std::min<size_t>(backend.free_bytes(), INT64_MAX));
   const int64_t limit = options.scratch_bytes > 0 ? std::min(options.scratch_bytes, free) : free;
-  if (need > limit) {
-    fail(ATTUNE_ERROR_OUT_OF_MEMORY, "tuning {} needs {} bytes of scratch memory, {} are allowed ({} free)",
-         describe(problem), need, limit, free);
+  Problem timed = problem;
+  while (TimingScratch::bytes(timed) > limit && timed.batch > 1) timed.batch = (timed.batch + 1) / 2;
+  while (TimingScratch::bytes(timed) > limit && timed.heads_kv % 2 == 0) {
+    timed.heads_kv /= 2;
+    timed.heads_q /= 2;
   }
+  if (const int64_t need = TimingScratch::bytes(timed); need > limit) {
+    fail(ATTUNE_ERROR_OUT_OF_MEMORY, "tuning {} needs {} bytes of scratch memory, {} are allowed ({} free)",
+         describe(timed), need, limit, free);
+  }
+  return timed;
 }
 
 // The database ranks, so that a plan made now would choose the same; the winner is its best that was a trial here.
@@ -178,7 +186,7 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
   Backend& backend = resources.backend;
   TuneRun run(problem, options);
   run.report().trials = make_trials(problem, backend.device(), options);
-  require_scratch(problem, backend, options);
+  const Problem timed = run.report().timed = timing_problem(problem, backend, options);
 
   const std::string device = device_key(backend.name(), backend.device());
   const std::string bucket = bucket_key(problem, backend.device().multiprocessors);
@@ -186,7 +194,7 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
   const std::vector<Record> known =
       options.force ? std::vector<Record>{} : resources.database.records({.device_key = device, .bucket = bucket});
 
-  const std::unique_ptr<TrialRunner> runner = make_local_trial_runner(backend, problem);
+  const std::unique_ptr<TrialRunner> runner = make_local_trial_runner(backend, timed);
   run.compile(backend.compiler(), resources.images, resources.templates, [&](Trial& trial, const CompiledImage& image) {
     if (const Record* answer = find_answer(known, trial, now)) {
       reuse(*answer, trial);
@@ -208,7 +216,7 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
   for (const Trial& trial : run.report().trials) {
     const bool is_untimed = trial.outcome == Outcome::ok && !trial.timed();
     untimed += is_untimed ? 1 : 0;
-    if (!trial.reused && !is_untimed) resources.database.add(record_of(trial, problem, backend, options.margin));
+    if (!trial.reused && !is_untimed) resources.database.add(record_of(trial, problem, timed, backend, options.margin));
   }
   run.count_untimed(untimed, to_time.size());
   run.report().winner = find_winner(run.report(), resources.database, device, bucket, now);

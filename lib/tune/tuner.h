@@ -45,7 +45,8 @@ struct TuneOptions {
 };
 
 struct TuneReport {
-  Problem problem;
+  Problem problem;               // as asked
+  Problem timed;                 // what was measured: smaller where scratch memory is bounded
   std::vector<Trial> trials;     // in cost-model order; over-budget ones last
   std::optional<size_t> winner;  // index into trials
   double seconds = 0;

@@ -1,4 +1,6 @@
 // Contexts: what they run on, where they keep things, what they say.
+#include <pthread.h>
+
 #include <fstream>
 
 #include "base/files.h"
@@ -164,6 +166,27 @@ TEST_CASE("nothing is printed by default", "[simt]") {
     CHECK(attune_context_create(&context, &options) == ATTUNE_ERROR_INVALID_ARGUMENT);
   });
   CHECK(printed == "");
+}
+
+TEST_CASE("a thread may end in the log callback") {
+  // The runtimes of other languages do that when they shut down; the exception it unwinds by must pass.
+  attune_context_options options = simt_options();
+  options.cache_dir = "/proc/attune-test";
+  options.log_level = ATTUNE_LOG_WARNING;
+  options.log_callback = [](attune_log_level, const char*, void*) { ::pthread_exit(nullptr); };
+  bool returned = false;
+  printed_by([&] {  // the logger reports what it does not know
+    pthread_t thread;
+    auto body = [&] {
+      attune_context_t context = nullptr;
+      static_cast<void>(attune_context_create(&context, &options));
+      returned = true;
+    };
+    const auto start = [](void* run) -> void* { return (*static_cast<decltype(body)*>(run))(), nullptr; };
+    REQUIRE(::pthread_create(&thread, nullptr, start, &body) == 0);
+    REQUIRE(::pthread_join(thread, nullptr) == 0);
+  });
+  CHECK_FALSE(returned);
 }
 
 TEST_CASE("a log level without a callback goes to standard error") {

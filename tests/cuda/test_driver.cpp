@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cuda/cuda_backend.h"
-#include "cuda/fork_detector.h"
+#include "base/fork_detector.h"
 #include "cuda/sources.h"
 #include "support/catch.h"
 

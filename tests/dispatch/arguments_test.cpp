@@ -161,6 +161,28 @@ TEST_CASE("strides that the kernels cannot follow are refused with the numbers")
   CHECK(refusal(Layout::bshd, [](auto& a) { a.q.stride[0] = -8, a.o.stride[3] = 2; }) == Caught{});
 }
 
+TEST_CASE("strides that leave the address range are refused, before they overflow") {
+  constexpr int64_t kLimit = int64_t{1} << 59;  // elements, from the first to behind the last
+  const auto extent_refusal = [](int64_t stride) {
+    return refusal(Layout::strided, [&](auto& a) { a.q.stride[0] = stride; });
+  };
+  const auto message = [](int64_t stride) {
+    return Caught{
+        ATTUNE_ERROR_INVALID_ARGUMENT,
+        fmt::format("q: batch stride = {} over 4 elements exceeds the address range (2^59 elements)",
+                    stride)};
+  };
+  CHECK(extent_refusal(INT64_MAX - 7) == message(INT64_MAX - 7));
+  CHECK(extent_refusal(kLimit / 2) == message(kLimit / 2));
+  CHECK(extent_refusal(kLimit / 4) == Caught{});
+  // One sequence, or one row, has no distance to the next.
+  for (const int64_t stride : {INT64_MAX, int64_t{-8}, int64_t{3}, int64_t{0}}) {
+    CHECK(refusal(Layout::strided, [&](auto& a) { a.q.stride[0] = a.o.stride[0] = stride, a.batch = 1; }) ==
+          Caught{});
+    CHECK(refusal(Layout::strided, [&](auto& a) { a.q.stride[2] = stride, a.seqlen_q = 1; }) == Caught{});
+  }
+}
+
 TEST_CASE("an output cannot broadcast, unless there is only one of it") {
   CHECK(refusal(Layout::strided, [](auto& a) { a.o.stride[0] = 0; }) ==
         Caught{ATTUNE_ERROR_INVALID_ARGUMENT,

@@ -1,4 +1,5 @@
-// The candidates that the families make of a problem: which fit, in what order, and what the cost model says of them.
+// The candidates that the families make of a problem: which fit, in what order, and what the cost model says
+// of them.
 #include <algorithm>
 #include <map>
 #include <set>

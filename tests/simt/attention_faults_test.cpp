@@ -157,7 +157,7 @@ TEST_CASE("a layout of flash_fwd that disagrees with its launch is reported", "[
   SECTION("tiles that overlap") {
     check_reported(with_change(good, "flash_fwd.layout.h", "return (block_m + slot * block_n) * row_bytes();",
                                "return (block_m - 1 + slot * block_n) * row_bytes();"),
-                   work.launch, "is in flight");
+                   work.launch, "asynchronous copy");
   }
 }
 

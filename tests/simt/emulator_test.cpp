@@ -150,7 +150,7 @@ TEST_CASE("work that never ends is stopped, work that would take too long is ref
   }
 }
 
-TEST_CASE("fresh shared memory and fresh registers hold no usable value", "[simt]") {
+TEST_CASE("fresh shared memory holds no usable value", "[simt]") {
   std::vector<float> out(2, 0.0f);
   TestLaunch launch;
   launch.grid = 2;

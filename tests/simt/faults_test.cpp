@@ -237,7 +237,7 @@ TEST_CASE("asynchronous copies", "[simt]") {
   }
   SECTION("read without a wait") {
     check_reported(source(commit + barrier + use), launch.pack(),
-                   {"where an asynchronous copy of thread ", "is in flight"});
+                   {"where an asynchronous copy is in flight: thread ", "is in flight"});
   }
   SECTION("read by their own thread without a wait") {
     check_reported(source(commit + "output.store(t, tile.load(4 * t));"), launch.pack(), {"is in flight"});
@@ -301,7 +301,7 @@ TEST_CASE("two writers of one place race although they write the same", "[simt]"
   TestLaunch launch;
   launch.shared_bytes = 16;
   check_reported(test_kernel(32, "dynamic_shared<float>(0).store(0, 1.0f);"), launch.pack(),
-                 {"data race on shared byte 0", "wrote, then thread"});
+                 {"data race on shared byte 0", "wrote (test.cuh:13), then thread"});
 }
 
 TEST_CASE("neighbours in one line of 16 bytes do not race", "[simt]") {

@@ -1,8 +1,11 @@
 // The race detector alone: which pairs of accesses are ordered.
 #include "simt/shadow_memory.h"
 
+#include <algorithm>
 #include <random>
+#include <vector>
 
+#include "simt/site_table.h"
 #include "support/catch.h"
 
 using namespace attune::simt;
@@ -10,18 +13,39 @@ using namespace attune::simt;
 namespace {
 
 Stamp at(int thread, uint32_t block_epoch, uint32_t warp_epoch) {
-  return Stamp(thread, AccessKind::plain, block_epoch, warp_epoch);
+  return Stamp(thread, AccessKind::plain, 0, block_epoch, warp_epoch);
 }
 
 }  // namespace
 
 TEST_CASE("a stamp keeps its parts") {
-  const Stamp stamp(1023, AccessKind::matrix_load, Stamp::kLastEpoch, Stamp::kLastEpoch - 1);
+  const Stamp stamp(1023, AccessKind::matrix_load, 255, Stamp::kLastEpoch, Stamp::kLastEpoch - 1);
   CHECK(stamp.thread() == 1023);
   CHECK(stamp.warp() == 31);
   CHECK(stamp.kind() == AccessKind::matrix_load);
+  CHECK(stamp.site() == 255);
+  CHECK(stamp.at_site(3).site() == 3);
+  CHECK(stamp.at_site(3).at_site(255) == stamp);
   CHECK(stamp.block_epoch() == Stamp::kLastEpoch);
   CHECK(stamp.warp_epoch() == Stamp::kLastEpoch - 1);
+}
+
+TEST_CASE("places in a template have numbers, as long as there are any") {
+  static const char text[1000] = {};
+  SiteTable sites;
+  sites.clear();
+  const attune_simt_site first{text, 7};
+  const int number = sites.number_of(first);
+  CHECK(number != 0);
+  CHECK(sites.number_of(first) == number);
+  CHECK(sites.at(number).line == 7);
+  CHECK(sites.number_of({text, 8}) != number);
+  for (int i = 0; i < 1000; ++i) {
+    const int other = sites.number_of({text + i, i});
+    CHECK((other == 0 || sites.at(other).line == i));
+  }
+  CHECK(sites.number_of(first) == number);
+  CHECK(sites.at(0).file == nullptr);
 }
 
 TEST_CASE("accesses are ordered by block barriers, and within a warp by warp barriers") {

@@ -83,3 +83,17 @@ TEST_CASE("shared memory accesses per second", "[.][simt][speed]") {
       launch.pack(), report);
   std::cout << "load16 + store16: " << seconds / (128 * 10000) * 1e9 << " ns\n";
 }
+
+TEST_CASE("more barriers than a stamp can count, over many blocks", "[.][simt][slow]") {
+  TestLaunch launch;
+  launch.grid = 12;
+  launch.shared_bytes = 128;
+  simt::RunReport report;
+  const std::string body =
+      "const Shared<float> tile = dynamic_shared<float>(0);\n"
+      "for (int i = 0; i < 400000; ++i) {\n  tile.store(lane_index(), 1.0f);\n  warp_barrier();\n"
+      "  tile.load((lane_index() + 1) % 32);\n  warp_barrier();\n}";
+  seconds_of(test_kernel(32, body), launch.pack(), report);
+  CHECK(report.rendezvous == int64_t{12} * 800000);
+  CHECK(report.highest_shared_byte == 127);
+}

@@ -2,6 +2,7 @@
 // together.
 #pragma once
 
+#include <ostream>
 #include <string>
 
 #include "base/error.h"

@@ -68,6 +68,7 @@ class FakeBackend final : public Backend {
   DeviceSpec spec;
   std::string driver = "driver 1.0";
   size_t free_memory = size_t{1} << 40;
+  bool is_a_gpu = true;  // false: as the emulator, whose times mean nothing
   int throttled_after =
       INT32_MAX;  // timed launches, all candidates'; the clock is a third slower from then on
   // What happened.
@@ -84,7 +85,7 @@ class FakeBackend final : public Backend {
   const DeviceSpec& device() const override { return spec; }
   Compiler& compiler() override { return fake_compiler; }
   std::string driver_version() const override { return driver; }
-  bool timings_mean_speed() const override { return false; }
+  bool timings_mean_speed() const override { return is_a_gpu; }
   void* allocate(size_t bytes) override;
   void free(void* pointer) noexcept override;
   void copy(void* destination, const void* source, size_t bytes) override;

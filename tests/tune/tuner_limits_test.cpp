@@ -122,24 +122,64 @@ TEST_CASE("what no family computes is unsupported, with each family's reason") {
                "compute capability 8.0, the device has 7.5; row_softmax computes row_softmax only"});
 }
 
-TEST_CASE("scratch memory is bounded by the option and by what is free") {
-  TuningBench bench;
+TEST_CASE("scratch memory is counted to the byte") {
   // q and o: 2 heads; k and v: one; 64 rows of 32 columns of 2 bytes; lse: 4 bytes a row.
-  const int64_t need = 2 * 2 * 64 * 32 * 2 + 2 * 64 * 32 * 2 + 2 * 64 * 4;
-  CHECK(TimingScratch::bytes(kSmallAttention) == need);
+  CHECK(TimingScratch::bytes(kSmallAttention) == 2 * 2 * 64 * 32 * 2 + 2 * 64 * 32 * 2 + 2 * 64 * 4);
   CHECK(TimingScratch::bytes(kSmallRows) == 2 * 40 * 100 * 4 + 40 * 4);
-  const std::string shape = describe(kSmallAttention);
-  CHECK(caught([&] { bench.tune(kSmallAttention, {.scratch_bytes = need - 1}); }) ==
+}
+
+TEST_CASE("where scratch memory is bounded, a smaller problem is timed and says so") {
+  TuningBench bench;
+  Problem problem = kSmallAttention;
+  problem.batch = 5, problem.heads_q = 12, problem.heads_kv = 4;
+  Problem one_sequence = problem;
+  one_sequence.batch = 1;
+  Problem few_heads = one_sequence;
+  few_heads.heads_q = 3, few_heads.heads_kv = 1;
+
+  const auto timed = [&](int64_t scratch_bytes) {
+    const TuneReport report =
+        bench.tune(problem, {.force = true, .scratch_bytes = scratch_bytes, .max_candidates = 1});
+    CHECK(report.problem == problem);
+    const Record record = bench.database->records().back();
+    CHECK(record.bucket == bench.bucket(problem));  // the answer is for what was asked
+    CHECK(record.shape == describe(report.timed));
+    CHECK(record.batch == report.timed.batch);
+    CHECK(record.heads_q == report.timed.heads_q);
+    CHECK(winner_of(report) != "none");
+    return report.timed;
+  };
+  CHECK(timed(0) == problem);
+  CHECK(timed(TimingScratch::bytes(problem)) == problem);
+  Problem three = problem;
+  three.batch = 3;
+  CHECK(timed(TimingScratch::bytes(problem) - 1) == three);
+  CHECK(timed(TimingScratch::bytes(one_sequence)) == one_sequence);
+  CHECK(timed(TimingScratch::bytes(few_heads)) == few_heads);  // the group stays
+
+  const int64_t need = TimingScratch::bytes(few_heads);
+  CHECK(caught([&] { bench.tune(problem, {.scratch_bytes = need - 1}); }) ==
         Caught{ATTUNE_ERROR_OUT_OF_MEMORY,
-               fmt::format("tuning {} needs {} bytes of scratch memory, {} are allowed ({} free)", shape,
-                           need, need - 1, int64_t{1} << 40)});
+               fmt::format("tuning {} needs {} bytes of scratch memory, {} are allowed ({} free)",
+                           describe(few_heads), need, need - 1, int64_t{1} << 40)});
   bench.backend.free_memory = 1000;
-  CHECK(caught([&] { bench.tune(kSmallAttention, {.scratch_bytes = 1 << 30}); }) ==
+  CHECK(caught([&] { bench.tune(problem, {.scratch_bytes = 1 << 30}); }) ==
         Caught{ATTUNE_ERROR_OUT_OF_MEMORY,
-               fmt::format("tuning {} needs {} bytes of scratch memory, 1000 are allowed (1000 free)", shape,
-                           need)});
+               fmt::format("tuning {} needs {} bytes of scratch memory, 1000 are allowed (1000 free)",
+                           describe(few_heads), need)});
   bench.backend.free_memory = SIZE_MAX;  // unbounded
-  CHECK(winner_of(bench.tune(kSmallRows, {.max_candidates = 1})) != "none");
+  CHECK(timed(0) == problem);
+}
+
+TEST_CASE("where times mean nothing, each candidate is timed once") {
+  TuningBench bench;
+  bench.backend.is_a_gpu = false;
+  const TuneReport report = bench.tune(kSmallRows);
+  CHECK(bench.backend.timed() == 12);
+  CHECK(report.complete);
+  for (const Trial& trial : report.trials)
+    CHECK(trial.measurement.samples.size() == 1);
+  CHECK(winner_of(report) != "none");
 }
 
 TEST_CASE("a missing compiler is an error of tuning, not an outcome") {

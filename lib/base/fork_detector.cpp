@@ -1,4 +1,4 @@
-#include "cuda/fork_detector.h"
+#include "base/fork_detector.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
