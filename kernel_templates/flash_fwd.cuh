@@ -6,19 +6,20 @@
 //  BLOCK_M |       |       |  <----|       |   P = exp(scale · (S - running maximum))
 //  rows    +-------+-------+-------+-------+   O = O · correction + P · V
 //
-// A block owns BLOCK_M query rows of one head; each of its WARPS warps owns 16 · M of them and never exchanges data with the
-// others, who only share the K and V tiles. Copies of K and V run STAGES tiles ahead of the products.
+// A block owns BLOCK_M query rows of one head; each of its WARPS warps owns 16 · M of them and never
+// exchanges data with the others, who only share the K and V tiles. Copies of K and V run STAGES tiles ahead
+// of the products.
 #include "attune_config.h"
 
 // Tunables. The defaults make the file readable and compilable on its own.
 #ifndef BLOCK_M
-#define BLOCK_M 64  // query rows of a block (64, 128): a multiple of 16 · WARPS
+#define BLOCK_M 64  // query rows of a block (16 for f32, 64, 128): 16 or 32 rows for each warp
 #endif
 #ifndef BLOCK_N
-#define BLOCK_N 64  // keys of a step (32, 64, 128)
+#define BLOCK_N 64  // keys of a step (16 for f32, 32, 64, 128)
 #endif
 #ifndef WARPS
-#define WARPS 4  // warps of a block (4, 8)
+#define WARPS 4  // warps of a block (1 for f32, 4, 8)
 #endif
 #ifndef STAGES
 #define STAGES 1  // K and V tiles in flight (1, 2)
@@ -83,13 +84,13 @@ struct KeySequence {
 
   ATTUNE_FN int first_key(int step) const { return (blocks - 1 - step) * BLOCK_N; }
 
-  // Starts loading the block of `step` unless there is none; the group is committed in any case, so that the number of
-  // groups in flight does not depend on the step.
+  // Starts loading the block of `step` unless there is none; the group is committed in any case, so that the
+  // number of groups in flight does not depend on the step.
   ATTUNE_FN void load(Shared<Element> destination, int step) const {
     if (step < blocks) {
       const int first = first_key(step);
-      load_tile<BLOCK_N, HEAD_DIM, kPaddedDim, kThreads>(destination, kRowElements, data + first * row_stride, row_stride,
-                                                         seqlen - first);
+      load_tile<BLOCK_N, HEAD_DIM, kPaddedDim, kThreads>(destination, kRowElements, data + first * row_stride,
+                                                         row_stride, seqlen - first);
     }
     copy_async_commit();
   }
@@ -101,17 +102,23 @@ ATTUNE_FN void rescale(Output& output, const float (&correction)[2 * kM]) {
     for (int m = 0; m < kM; ++m) {
       for (auto& tile : panel[m]) {
         ATTUNE_UNROLL
-        for (int e = 0; e < 4; ++e) tile[e] *= correction[2 * m + e / 2];
+        for (int e = 0; e < 4; ++e)
+          tile[e] *= correction[2 * m + e / 2];
       }
     }
   }
 }
 
-ATTUNE_FN Shared<Element> k_slot(int step) { return dynamic_shared<Element>(kLayout.k_offset(step % STAGES)); }
-ATTUNE_FN Shared<Element> v_slot(int step) { return dynamic_shared<Element>(kLayout.v_offset(step % STAGES)); }
+ATTUNE_FN Shared<Element> k_slot(int step) {
+  return dynamic_shared<Element>(kLayout.k_offset(step % STAGES));
+}
+ATTUNE_FN Shared<Element> v_slot(int step) {
+  return dynamic_shared<Element>(kLayout.v_offset(step % STAGES));
+}
 
-// Walks over the visible keys. Groups of copies are committed in the order K0 V0 K1 V1 ..., each STAGES tiles ahead of its use,
-// so that "at most 2 · STAGES - 2 groups in flight" means that the next tile to be used has arrived.
+// Walks over the visible keys. Groups of copies are committed in the order K0 V0 K1 V1 ..., each STAGES tiles
+// ahead of its use, so that "at most 2 · STAGES - 2 groups in flight" means that the next tile to be used has
+// arrived.
 ATTUNE_FN void attend(Output& output, RowStatistics<kM>& rows, Query& query, const KeySequence& keys,
                       const KeySequence& values, const FlashFwdParams& params, int first_row, int warp_row) {
   keys.load(k_slot(0), 0);
@@ -144,8 +151,8 @@ ATTUNE_FN void attend(Output& output, RowStatistics<kM>& rows, Query& query, con
   copy_async_wait<0>();
 }
 
-ATTUNE_FN void store_statistics(const FlashFwdParams& params, const RowStatistics<kM>& rows, const TileCoordinates& tile,
-                                int warp_row) {
+ATTUNE_FN void store_statistics(const FlashFwdParams& params, const RowStatistics<kM>& rows,
+                                const TileCoordinates& tile, int warp_row) {
   if (params.lse == nullptr || lane_index() % 4 != 0) return;
   const Global<float> lse = Global<float>(params.lse) +
                             (static_cast<i64>(tile.batch) * params.heads_q + tile.head) * params.seqlen_q;
@@ -161,15 +168,18 @@ ATTUNE_FN void store_statistics(const FlashFwdParams& params, const RowStatistic
 ATTUNE_KERNEL(flash_fwd, FlashFwdParams, 32 * WARPS) {
   using namespace attune;
   require_shared_bytes(kLayout.shared_bytes());
-  const TileCoordinates tile =
-      tile_of_block<BLOCK_M, kCausal>(block_index(), params.q_tiles, params.heads_q);
-  const int blocks = visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q, params.seqlen_kv);
+  const TileCoordinates tile = tile_of_block<BLOCK_M, kCausal>(block_index(), params.q_tiles, params.heads_q);
+  const int blocks =
+      visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q, params.seqlen_kv);
   const int warp_row = tile.first_row + 16 * kM * warp_index();
 
-  const Global<const Element> q = head_of(params.q, tile.batch, tile.head) + tile.first_row * params.q.row_stride;
+  const Global<const Element> q =
+      head_of(params.q, tile.batch, tile.head) + tile.first_row * params.q.row_stride;
   const int kv_head = tile.head / params.heads_per_kv;
-  const KeySequence keys{head_of(params.k, tile.batch, kv_head), params.k.row_stride, params.seqlen_kv, blocks};
-  const KeySequence values{head_of(params.v, tile.batch, kv_head), params.v.row_stride, params.seqlen_kv, blocks};
+  const KeySequence keys{head_of(params.k, tile.batch, kv_head), params.k.row_stride, params.seqlen_kv,
+                         blocks};
+  const KeySequence values{head_of(params.v, tile.batch, kv_head), params.v.row_stride, params.seqlen_kv,
+                           blocks};
 
   const Shared<Element> q_tile = dynamic_shared<Element>(kLayout.q_offset());
   const Shared<Element> warp_tile = q_tile + 16 * kM * warp_index() * kRowElements;
@@ -180,7 +190,8 @@ ATTUNE_KERNEL(flash_fwd, FlashFwdParams, 32 * WARPS) {
     for (auto& fragment : panel) {
       for (auto& accumulator : fragment) {
         ATTUNE_UNROLL
-        for (int e = 0; e < 4; ++e) accumulator[e] = 0;
+        for (int e = 0; e < 4; ++e)
+          accumulator[e] = 0;
       }
     }
   }
@@ -196,10 +207,12 @@ ATTUNE_KERNEL(flash_fwd, FlashFwdParams, 32 * WARPS) {
   quad_sum(rows.sum);
   float factor[2 * kM];
   ATTUNE_UNROLL
-  for (int i = 0; i < 2 * kM; ++i) factor[i] = rows.sum[i] > 0 ? 1.0f / rows.sum[i] : 0.0f;
+  for (int i = 0; i < 2 * kM; ++i)
+    factor[i] = rows.sum[i] > 0 ? 1.0f / rows.sum[i] : 0.0f;
   const Global<Element> o = Global<Element>(static_cast<Element*>(params.o.data)) +
                             (tile.batch * params.o.batch_stride + tile.head * params.o.head_stride +
                              warp_row * params.o.row_stride);
-  store_output<HEAD_DIM>(o, params.o.row_stride, output, factor, warp_tile, kRowElements, params.seqlen_q - warp_row);
+  store_output<HEAD_DIM>(o, params.o.row_stride, output, factor, warp_tile, kRowElements,
+                         params.seqlen_q - warp_row);
   store_statistics(params, rows, tile, warp_row);
 }

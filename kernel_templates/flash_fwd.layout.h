@@ -4,8 +4,8 @@
 namespace attune {
 
 // Shared memory, from byte 0:   Q [block_m] | K ring [stages][block_n] | V ring [stages][block_n]
-// Every row is padded to an odd number of 16-byte chunks, so that the eight rows of a matrix load fall into different
-// banks, for every head dimension and without a swizzle. The output tile is staged in Q's place.
+// Every row is padded to an odd number of 16-byte chunks, so that the eight rows of a matrix load fall into
+// different banks, for every head dimension and without a swizzle. The output tile is staged in Q's place.
 struct FlashFwdLayout {
   int element_bytes;
   int head_dim;

@@ -1,4 +1,5 @@
-// Launch arguments of flash_fwd, shared by the template and the host. Plain data, one by-value kernel parameter.
+// Launch arguments of flash_fwd, shared by the template and the host. Plain data, one by-value kernel
+// parameter.
 #pragma once
 
 // Address and element strides of a [batch, head, row, column] tensor; columns are dense.

@@ -1,9 +1,11 @@
-// row_softmax: y = softmax(x) along the rows of a matrix of f32, the smallest kernel that uses every stage of attune.
+// row_softmax: y = softmax(x) along the rows of a matrix of f32, the smallest kernel that uses every stage of
+// attune.
 //
 //      columns ->   thread t of the block takes columns t, t + THREADS, ...
 //   rows  +--------------------------------+
-//    |    | x x x x x x x x x x x x x x x  |   1. every thread: maximum of its columns; warp, then block maximum
-//    v    | ...                            |   2. every thread: sum of exp(x - maximum); warp, then block sum
+//    |    | x x x x x x x x x x x x x x x  |   1. every thread: maximum of its columns; warp, then block
+//    maximum v    | ...                            |   2. every thread: sum of exp(x - maximum); warp, then
+//    block sum
 //         +--------------------------------+   3. every thread: exp(x - maximum) / sum
 //
 // docs/add-a-kernel.md walks through it.
@@ -33,7 +35,8 @@ ATTUNE_FN float block_maximum(float value, Shared<float> partial) {
   if (lane_index() == 0) partial.store(warp_index(), of_warp);
   block_barrier();
   float result = partial.load(0);
-  for (int warp = 1; warp < WARPS; ++warp) result = maximum(result, partial.load(warp));
+  for (int warp = 1; warp < WARPS; ++warp)
+    result = maximum(result, partial.load(warp));
   return result;
 }
 
@@ -42,7 +45,8 @@ ATTUNE_FN float block_sum(float value, Shared<float> partial) {
   if (lane_index() == 0) partial.store(warp_index(), of_warp);
   block_barrier();
   float result = partial.load(0);
-  for (int warp = 1; warp < WARPS; ++warp) result += partial.load(warp);
+  for (int warp = 1; warp < WARPS; ++warp)
+    result += partial.load(warp);
   return result;
 }
 

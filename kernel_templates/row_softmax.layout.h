@@ -4,7 +4,7 @@
 namespace attune {
 
 struct RowSoftmaxLayout {
-  int warps;          // of a block
+  int warps;  // of a block
   int rows_per_block;
 
   // One partial maximum and one partial sum per warp and row.

@@ -2,8 +2,8 @@
 #pragma once
 
 struct RowSoftmaxParams {
-  const float* input;   // [rows, columns], rows `row_stride` elements apart
-  float* output;        // likewise
+  const float* input;  // [rows, columns], rows `row_stride` elements apart
+  float* output;       // likewise
   long long rows;
   long long row_stride;
   int columns;

@@ -120,7 +120,8 @@ std::string winner_line(const TuneReport& report, const ReportContext& context) 
 std::string report_text(const TuneReport& report, const ReportContext& context) {
   std::string text = fmt::format("{} on {}\n  bucket: {}\n", describe(report.problem), context.device,
                                  bucket_key(report.problem, context.multiprocessors));
-  if (report.timed != report.problem) text += fmt::format("  timed: {} (scratch memory is bounded)\n", describe(report.timed));
+  if (report.timed != report.problem)
+    text += fmt::format("  timed as: {} (scratch memory is bounded)\n", describe(report.timed));
   text += tried_table(report, context);
   text += pruned_table(report);
   if (!report.note.empty()) text += fmt::format("  note: {}\n", report.note);

@@ -14,8 +14,8 @@ ATTUNE_FN bool block_needs_mask(int first_row, int first_key, int seqlen_q, int 
   return CAUSAL && end_key - 1 > first_row + seqlen_kv - seqlen_q;
 }
 
-// Sets the scores of unseen keys to -infinity. `warp_row` is the row of the warp's first fragment; the fragment map is that of
-// multiply_tiles.
+// Sets the scores of unseen keys to -infinity. `warp_row` is the row of the warp's first fragment; the
+// fragment map is that of multiply_tiles.
 template <bool CAUSAL, int M, int N>
 ATTUNE_FN void apply_mask(float (&score)[M][N][4], int warp_row, int first_key, int seqlen_q, int seqlen_kv) {
   const int lane = lane_index();

@@ -11,8 +11,9 @@ struct TileCoordinates {
   int batch;
 };
 
-// Tiles of a head are neighbours in launch order, so that they share its K and V in L2. Under a causal mask the last tile
-// has the most keys; LONGEST_FIRST starts with it, so that the short ones fill the end of the launch.
+// Tiles of a head are neighbours in launch order, so that they share its K and V in L2. Under a causal mask
+// the last tile has the most keys; LONGEST_FIRST starts with it, so that the short ones fill the end of the
+// launch.
 template <int BLOCK_ROWS, bool LONGEST_FIRST>
 ATTUNE_FN TileCoordinates tile_of_block(i64 block, int tiles, int heads) {
   const int tile = static_cast<int>(block % tiles);

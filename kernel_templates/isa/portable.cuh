@@ -15,34 +15,58 @@ using u16 = unsigned short;
 using u32 = unsigned int;
 using i64 = long long;
 
-// ---- Threads -----------------------------------------------------------------------------------------------
+// ---- Threads
+// -----------------------------------------------------------------------------------------------
 
-ATTUNE_FN int thread_index() { return static_cast<int>(threadIdx.x); }
-ATTUNE_FN int lane_index() { return static_cast<int>(threadIdx.x % 32); }
-ATTUNE_FN int warp_index() { return static_cast<int>(threadIdx.x / 32); }
-ATTUNE_FN i64 block_index() { return static_cast<i64>(blockIdx.x); }
+ATTUNE_FN int thread_index() {
+  return static_cast<int>(threadIdx.x);
+}
+ATTUNE_FN int lane_index() {
+  return static_cast<int>(threadIdx.x % 32);
+}
+ATTUNE_FN int warp_index() {
+  return static_cast<int>(threadIdx.x / 32);
+}
+ATTUNE_FN i64 block_index() {
+  return static_cast<i64>(blockIdx.x);
+}
 
 // All threads of the block arrive; shared and global memory written before is visible after.
-ATTUNE_FN void block_barrier() { __syncthreads(); }
+ATTUNE_FN void block_barrier() {
+  __syncthreads();
+}
 // All 32 lanes of the warp arrive, with the same promise within the warp.
-ATTUNE_FN void warp_barrier() { __syncwarp(); }
+ATTUNE_FN void warp_barrier() {
+  __syncwarp();
+}
 
-// Traps unless the block was launched with exactly this much dynamic shared memory: the host's budget and the kernel's
-// layout are one formula, and this catches the day they are not.
+// Traps unless the block was launched with exactly this much dynamic shared memory: the host's budget and the
+// kernel's layout are one formula, and this catches the day they are not.
 ATTUNE_FN void require_shared_bytes(u32 bytes) {
   u32 actual;
   asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(actual));
   if (actual != bytes) __trap();
 }
 
-// ---- Arithmetic --------------------------------------------------------------------------------------------
+// ---- Arithmetic
+// --------------------------------------------------------------------------------------------
 
-ATTUNE_FN float infinity() { return __int_as_float(0x7f800000); }
-ATTUNE_FN float maximum(float a, float b) { return fmaxf(a, b); }
-ATTUNE_FN float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
+ATTUNE_FN float infinity() {
+  return __int_as_float(0x7f800000);
+}
+ATTUNE_FN float maximum(float a, float b) {
+  return fmaxf(a, b);
+}
+ATTUNE_FN float multiply_add(float a, float b, float c) {
+  return fmaf(a, b, c);
+}
 // a · b rounded, whatever is added to it: the compiler must not fuse it.
-ATTUNE_FN float rounded_product(float a, float b) { return __fmul_rn(a, b); }
-ATTUNE_FN float natural_log(float x) { return logf(x); }
+ATTUNE_FN float rounded_product(float a, float b) {
+  return __fmul_rn(a, b);
+}
+ATTUNE_FN float natural_log(float x) {
+  return logf(x);
+}
 // 2^x to about 2 ulp; denormal results become 0.
 ATTUNE_FN float exp2_approximate(float x) {
   float result;
@@ -50,9 +74,11 @@ ATTUNE_FN float exp2_approximate(float x) {
   return result;
 }
 
-// ---- Warp collectives: every lane of the warp calls them together ---------------------------------------------
+// ---- Warp collectives: every lane of the warp calls them together
+// ---------------------------------------------
 
-// Each v[i] becomes the maximum or the sum over the four lanes of the quad (lanes 4q to 4q+3), the same in all four.
+// Each v[i] becomes the maximum or the sum over the four lanes of the quad (lanes 4q to 4q+3), the same in
+// all four.
 template <int N>
 ATTUNE_FN void quad_maximum(float (&v)[N]) {
   ATTUNE_UNROLL
@@ -73,27 +99,32 @@ ATTUNE_FN void quad_sum(float (&v)[N]) {
 template <int N>
 ATTUNE_FN void quad_broadcast(float (&out)[N], const float (&v)[N], int source) {
   ATTUNE_UNROLL
-  for (int i = 0; i < N; ++i) out[i] = __shfl_sync(0xffffffffu, v[i], source, 4);
+  for (int i = 0; i < N; ++i)
+    out[i] = __shfl_sync(0xffffffffu, v[i], source, 4);
 }
 // Over all 32 lanes, the same result in all.
 ATTUNE_FN float warp_maximum(float v) {
   ATTUNE_UNROLL
-  for (int step = 16; step > 0; step /= 2) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, step));
+  for (int step = 16; step > 0; step /= 2)
+    v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, step));
   return v;
 }
 ATTUNE_FN float warp_sum(float v) {
   ATTUNE_UNROLL
-  for (int step = 16; step > 0; step /= 2) v += __shfl_xor_sync(0xffffffffu, v, step);
+  for (int step = 16; step > 0; step /= 2)
+    v += __shfl_xor_sync(0xffffffffu, v, step);
   return v;
 }
 
-// ---- Memory ------------------------------------------------------------------------------------------------
+// ---- Memory
+// ------------------------------------------------------------------------------------------------
 
 struct alignas(16) Bytes16 {
   u32 word[4];
 };
 
-// Global memory: a plain pointer here, checked against the launch's tensors on the emulator. Indices in elements.
+// Global memory: a plain pointer here, checked against the launch's tensors on the emulator. Indices in
+// elements.
 template <typename T>
 struct Global {
   T* pointer;
@@ -104,7 +135,9 @@ struct Global {
   ATTUNE_FN void store(i64 index, T value) const { pointer[index] = value; }
   // 16 bytes at a 16-byte aligned element.
   ATTUNE_FN Bytes16 load16(i64 index) const { return *reinterpret_cast<const Bytes16*>(pointer + index); }
-  ATTUNE_FN void store16(i64 index, Bytes16 value) const { *reinterpret_cast<Bytes16*>(pointer + index) = value; }
+  ATTUNE_FN void store16(i64 index, Bytes16 value) const {
+    *reinterpret_cast<Bytes16*>(pointer + index) = value;
+  }
 };
 
 // Shared memory of the block, likewise.
@@ -119,7 +152,9 @@ struct Shared {
   // Two elements of 16 bits at an even element; four or two elements at a 16-byte or 8-byte aligned one.
   ATTUNE_FN void store_pair(int index, u32 pair) const { *reinterpret_cast<u32*>(pointer + index) = pair; }
   ATTUNE_FN Bytes16 load16(int index) const { return *reinterpret_cast<const Bytes16*>(pointer + index); }
-  ATTUNE_FN void store16(int index, Bytes16 value) const { *reinterpret_cast<Bytes16*>(pointer + index) = value; }
+  ATTUNE_FN void store16(int index, Bytes16 value) const {
+    *reinterpret_cast<Bytes16*>(pointer + index) = value;
+  }
   ATTUNE_FN u32 address() const { return static_cast<u32>(__cvta_generic_to_shared(pointer)); }
 };
 
@@ -131,7 +166,8 @@ ATTUNE_FN Shared<T> dynamic_shared(int offset) {
   return Shared<T>(reinterpret_cast<T*>(attune_dynamic_shared + offset));
 }
 
-// ---- 16-bit formats: own types, because headers of CUDA are not needed for them --------------------------------
+// ---- 16-bit formats: own types, because headers of CUDA are not needed for them
+// --------------------------------
 
 struct f16 {
   u16 bits;

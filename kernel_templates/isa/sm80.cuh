@@ -1,15 +1,17 @@
-// Device verbs of sm_80 and later: asynchronous copies, matrix loads, tensor-core products. Inline PTX lives here.
-// The emulator's twins are in simt.h; keep the two in step.
+// Device verbs of sm_80 and later: asynchronous copies, matrix loads, tensor-core products. Inline PTX lives
+// here. The emulator's twins are in simt.h; keep the two in step.
 #pragma once
 
 #include "isa/portable.cuh"
 
 namespace attune {
 
-// ---- Asynchronous copies from global to shared memory ------------------------------------------------------------
+// ---- Asynchronous copies from global to shared memory
+// ------------------------------------------------------------
 
-// Starts copying 16 bytes; writes 16 zero bytes, and reads nothing, where `valid` is false. Both sides 16-byte aligned.
-// The destination may be read by this thread after copy_async_wait, by others after a block barrier that follows it.
+// Starts copying 16 bytes; writes 16 zero bytes, and reads nothing, where `valid` is false. Both sides
+// 16-byte aligned. The destination may be read by this thread after copy_async_wait, by others after a block
+// barrier that follows it.
 template <typename T>
 ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source, bool valid) {
 #if __CUDA_ARCH__ >= 800
@@ -38,10 +40,11 @@ ATTUNE_FN void copy_async_wait() {
 #endif
 }
 
-// ---- Matrices ----------------------------------------------------------------------------------------------------
+// ---- Matrices
+// ----------------------------------------------------------------------------------------------------
 
-// COUNT times ldmatrix.x4 of 8x8 matrices of 16-bit elements. Lane l names the 16-byte row l % 8 of matrix l / 8 at
-// `lane_row`; the i-th load reads `step` elements further on. fragment[i][m] of a lane holds elements
+// COUNT times ldmatrix.x4 of 8x8 matrices of 16-bit elements. Lane l names the 16-byte row l % 8 of matrix l
+// / 8 at `lane_row`; the i-th load reads `step` elements further on. fragment[i][m] of a lane holds elements
 // (row lane / 4, columns 2·(lane % 4) and the next) of matrix m, or of its transpose.
 template <int COUNT, bool TRANSPOSE, typename T>
 ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], Shared<T> lane_row, int step) {
@@ -63,13 +66,15 @@ ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], Shared<T> lane_row, int 
 }
 
 ATTUNE_FN void mma_m16n8k16(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, f16) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
+      "%1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 ATTUNE_FN void mma_m16n8k16(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, bf16) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
@@ -83,7 +88,8 @@ ATTUNE_FN void multiply_tiles(float (&c)[M][N][4], const u32 (&a)[M][4], const u
   ATTUNE_UNROLL
   for (int n = 0; n < N; ++n) {
     ATTUNE_UNROLL
-    for (int m = 0; m < M; ++m) mma_m16n8k16(c[m][n], a[m], b[n / 2][2 * (n % 2)], b[n / 2][2 * (n % 2) + 1], T{});
+    for (int m = 0; m < M; ++m)
+      mma_m16n8k16(c[m][n], a[m], b[n / 2][2 * (n % 2)], b[n / 2][2 * (n % 2) + 1], T{});
   }
 }
 

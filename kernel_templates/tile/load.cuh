@@ -5,11 +5,12 @@
 
 namespace attune {
 
-// Starts copying ROWS rows of COLUMNS elements, PADDED of them per row in shared memory. Rows from `valid_rows` on and columns
-// from COLUMNS on are written as zero and never read. All THREADS threads of the block take part; commit is the caller's.
+// Starts copying ROWS rows of COLUMNS elements, PADDED of them per row in shared memory. Rows from
+// `valid_rows` on and columns from COLUMNS on are written as zero and never read. All THREADS threads of the
+// block take part; commit is the caller's.
 template <int ROWS, int COLUMNS, int PADDED, int THREADS, typename T>
-ATTUNE_FN void load_tile(Shared<T> destination, int destination_stride, Global<const T> source, i64 source_stride,
-                         int valid_rows) {
+ATTUNE_FN void load_tile(Shared<T> destination, int destination_stride, Global<const T> source,
+                         i64 source_stride, int valid_rows) {
   constexpr int kElements = 16 / sizeof(T);
   constexpr int kChunks = PADDED / kElements;  // of a row
   constexpr int kTotal = ROWS * kChunks;

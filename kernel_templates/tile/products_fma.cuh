@@ -1,7 +1,7 @@
 // The two products of attention for f32 elements, with ordinary fused multiply-adds: runs on every GPU.
 //
-// The same fragment maps as products_mma.cuh, with one exception: output tiles 2j and 2j + 1 hold columns 16j + 4·(lane % 4)
-// to + 3 of a row, so that V is read and the output written 16 bytes at a time.
+// The same fragment maps as products_mma.cuh, with one exception: output tiles 2j and 2j + 1 hold columns 16j
+// + 4·(lane % 4) to + 3 of a row, so that V is read and the output written 16 bytes at a time.
 #pragma once
 
 #include "isa/isa.cuh"
@@ -35,21 +35,24 @@ ATTUNE_FN Four load_four(Shared<float> source, int index) {
 
 // score = Q · K^T over N tiles of 8 keys.
 template <typename T, int M, int N, int PADDED_DIM, bool IN_REGISTERS>
-ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4], QueryFragment<T, M, PADDED_DIM, IN_REGISTERS>& query,
-                                     Shared<T> keys, int row_stride) {
+ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4],
+                                     QueryFragment<T, M, PADDED_DIM, IN_REGISTERS>& query, Shared<T> keys,
+                                     int row_stride) {
   ATTUNE_UNROLL
   for (int m = 0; m < M; ++m) {
     ATTUNE_UNROLL
     for (int n = 0; n < N; ++n) {
       ATTUNE_UNROLL
-      for (int e = 0; e < 4; ++e) score[m][n][e] = 0;
+      for (int e = 0; e < 4; ++e)
+        score[m][n][e] = 0;
     }
   }
   const int lane = lane_index();
   for (int k = 0; k < PADDED_DIM; k += 4) {
     Four q[2 * M];
     ATTUNE_UNROLL
-    for (int i = 0; i < 2 * M; ++i) q[i] = load_four(query.rows, (8 * i + lane / 4) * query.row_stride + k);
+    for (int i = 0; i < 2 * M; ++i)
+      q[i] = load_four(query.rows, (8 * i + lane / 4) * query.row_stride + k);
     ATTUNE_UNROLL
     for (int n = 0; n < N; ++n) {
       ATTUNE_UNROLL
@@ -68,10 +71,12 @@ ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4], QueryFragment<T, M
   }
 }
 
-// output += P · V over N tiles of 8 keys. A row's probabilities lie in the four lanes of a quad, which take turns to show them.
+// output += P · V over N tiles of 8 keys. A row's probabilities lie in the four lanes of a quad, which take
+// turns to show them.
 template <typename T, int M, int N, int PADDED_DIM>
-ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& output, float (&probability)[M][N][4],
-                                             Shared<T> values, int row_stride) {
+ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& output,
+                                             float (&probability)[M][N][4], Shared<T> values,
+                                             int row_stride) {
   const int lane = lane_index();
   for (int source = 0; source < 4; ++source) {
     float shown[M * N * 4];
@@ -99,11 +104,13 @@ ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& outp
   }
 }
 
-// Writes the warp's output rows, each times its factor, to global memory. Rows from `valid_rows` on and columns from COLUMNS on
-// are not written. The staging rows are for 16-bit elements; f32 is stored 16 bytes at a time from registers.
+// Writes the warp's output rows, each times its factor, to global memory. Rows from `valid_rows` on and
+// columns from COLUMNS on are not written. The staging rows are for 16-bit elements; f32 is stored 16 bytes
+// at a time from registers.
 template <int COLUMNS, typename T, int M, int PADDED_DIM>
-ATTUNE_FN void store_output(Global<T> destination, i64 destination_stride, const OutputFragment<M, PADDED_DIM>& output,
-                            const float (&factor)[2 * M], Shared<T>, int, int valid_rows) {
+ATTUNE_FN void store_output(Global<T> destination, i64 destination_stride,
+                            const OutputFragment<M, PADDED_DIM>& output, const float (&factor)[2 * M],
+                            Shared<T>, int, int valid_rows) {
   const int lane = lane_index();
   ATTUNE_UNROLL
   for (int i = 0; i < 2 * M; ++i) {

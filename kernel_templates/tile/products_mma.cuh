@@ -1,7 +1,8 @@
-// The two products of attention for 16-bit elements, on the tensor cores (mma.sync m16n8k16, accumulation in f32).
+// The two products of attention for 16-bit elements, on the tensor cores (mma.sync m16n8k16, accumulation in
+// f32).
 //
-// A warp owns M fragments of 16 rows. Scores and outputs are accumulator fragments; the probabilities of 16 keys are, once
-// packed, exactly the A operand of the second product, so they never leave the registers.
+// A warp owns M fragments of 16 rows. Scores and outputs are accumulator fragments; the probabilities of 16
+// keys are, once packed, exactly the A operand of the second product, so they never leave the registers.
 #pragma once
 
 #include "isa/isa.cuh"
@@ -46,14 +47,16 @@ struct QueryFragment {
 
 // score = Q · K^T over N tiles of 8 keys.
 template <typename T, int M, int N, int PADDED_DIM, bool IN_REGISTERS>
-ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4], QueryFragment<T, M, PADDED_DIM, IN_REGISTERS>& query,
-                                     Shared<T> keys, int row_stride) {
+ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4],
+                                     QueryFragment<T, M, PADDED_DIM, IN_REGISTERS>& query, Shared<T> keys,
+                                     int row_stride) {
   ATTUNE_UNROLL
   for (int m = 0; m < M; ++m) {
     ATTUNE_UNROLL
     for (int n = 0; n < N; ++n) {
       ATTUNE_UNROLL
-      for (int e = 0; e < 4; ++e) score[m][n][e] = 0;
+      for (int e = 0; e < 4; ++e)
+        score[m][n][e] = 0;
     }
   }
   const int lane = lane_index();
@@ -74,8 +77,9 @@ ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4], QueryFragment<T, M
 
 // output += P · V over N tiles of 8 keys.
 template <typename T, int M, int N, int PADDED_DIM>
-ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& output, float (&probability)[M][N][4],
-                                             Shared<T> values, int row_stride) {
+ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& output,
+                                             float (&probability)[M][N][4], Shared<T> values,
+                                             int row_stride) {
   constexpr int kTiles = panel_tiles<PADDED_DIM>();
   const int lane = lane_index();
   // Matrices of one transposed load: keys 0-7 and 8-15 of columns 0-7, then of columns 8-15.
@@ -100,11 +104,13 @@ ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& outp
   }
 }
 
-// Writes the warp's output rows, each times its factor, to global memory: fragments -> `staging` (the warp's own rows of
-// shared memory, which nobody has read since the last block barrier) -> 16-byte stores. Rows from `valid_rows` on and columns from COLUMNS on are not written.
+// Writes the warp's output rows, each times its factor, to global memory: fragments -> `staging` (the warp's
+// own rows of shared memory, which nobody has read since the last block barrier) -> 16-byte stores. Rows from
+// `valid_rows` on and columns from COLUMNS on are not written.
 template <int COLUMNS, typename T, int M, int PADDED_DIM>
-ATTUNE_FN void store_output(Global<T> destination, i64 destination_stride, const OutputFragment<M, PADDED_DIM>& output,
-                            const float (&factor)[2 * M], Shared<T> staging, int staging_stride, int valid_rows) {
+ATTUNE_FN void store_output(Global<T> destination, i64 destination_stride,
+                            const OutputFragment<M, PADDED_DIM>& output, const float (&factor)[2 * M],
+                            Shared<T> staging, int staging_stride, int valid_rows) {
   constexpr int kTiles = panel_tiles<PADDED_DIM>();
   const int lane = lane_index();
   ATTUNE_UNROLL
@@ -115,7 +121,8 @@ ATTUNE_FN void store_output(Global<T> destination, i64 destination_stride, const
       for (int n = 0; n < kTiles; ++n) {
         const float(&tile)[4] = output.value[panel][i / 2][n];
         const u32 pair = pack_pair<T>(tile[2 * (i % 2)] * factor[i], tile[2 * (i % 2) + 1] * factor[i]);
-        staging.store_pair((8 * i + lane / 4) * staging_stride + 8 * (kTiles * panel + n) + 2 * (lane % 4), pair);
+        staging.store_pair((8 * i + lane / 4) * staging_stride + 8 * (kTiles * panel + n) + 2 * (lane % 4),
+                           pair);
       }
     }
   }

@@ -22,8 +22,8 @@ using Stream = CUstream_st*;
 class Module {
  public:
   virtual ~Module() = default;
-  virtual int registers() const = 0;            // per thread, as loaded; 0 when unknown
-  virtual int local_bytes() const = 0;          // per thread
+  virtual int registers() const = 0;    // per thread, as loaded; 0 when unknown
+  virtual int local_bytes() const = 0;  // per thread
   virtual int static_shared_bytes() const = 0;
 };
 
@@ -39,7 +39,7 @@ class Backend {
 
   virtual std::string_view name() const = 0;  // "cuda", "simt"
   virtual const DeviceSpec& device() const = 0;
-  virtual Compiler& compiler() = 0;           // finds its compiler at first use
+  virtual Compiler& compiler() = 0;  // finds its compiler at first use
   // Versions that decide freshness of a record: "driver 580.65 nvrtc 13.0".
   virtual std::string driver_version() const = 0;
   // True when a timing here says something about speed.
@@ -50,18 +50,19 @@ class Backend {
   virtual void free(void* pointer) noexcept = 0;
   virtual void copy(void* destination, const void* source, size_t bytes) = 0;  // either direction; waits
   virtual void fill(void* destination, unsigned char byte, size_t bytes, Stream stream) = 0;
-  virtual size_t free_bytes() const = 0;      // of device memory; SIZE_MAX when unbounded
+  virtual size_t free_bytes() const = 0;  // of device memory; SIZE_MAX when unbounded
 
   // Loads an image and makes its kernel ready to launch with up to `shared_bytes` of dynamic shared memory.
   // Throws Error (LAUNCH_FAILED) when the device refuses it.
   virtual std::unique_ptr<Module> load(const CompiledImage& image, uint32_t shared_bytes) = 0;
-  // Checks that the stream can be used here, then launches; allocates nothing on cuda. Throws Error (LAUNCH_FAILED,
-  // INVALID_ARGUMENT for a stream of another device, CONTEXT_LOST).
+  // Checks that the stream can be used here, then launches; allocates nothing on cuda. Throws Error
+  // (LAUNCH_FAILED, INVALID_ARGUMENT for a stream of another device, CONTEXT_LOST).
   virtual void launch(const Module& module, const Launch& launch, Stream stream) = 0;
   // Waits; reports what a kernel did wrong since the last call. Throws Error (LAUNCH_FAILED, CONTEXT_LOST).
   virtual void synchronize(Stream stream) = 0;
 
-  // Seconds of `repetitions` single launches, L2 flushed before each where there is one. Warm-up is the caller's.
+  // Seconds of `repetitions` single launches, L2 flushed before each where there is one. Warm-up is the
+  // caller's.
   virtual std::vector<double> time(const Module& module, const Launch& launch, int repetitions) = 0;
 };
 

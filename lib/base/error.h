@@ -13,7 +13,8 @@ namespace attune {
 
 using Status = attune_status;
 
-// Thrown for what a caller must hear of; outcomes that are expected are values instead. `capi` turns it into its status.
+// Thrown for what a caller must hear of; outcomes that are expected are values instead. `capi` turns it into
+// its status.
 class Error : public std::runtime_error {
  public:
   Error(Status status, const std::string& message) : std::runtime_error(message), status_(status) {}

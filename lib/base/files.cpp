@@ -39,7 +39,8 @@ std::optional<std::string> read_file(const fs::path& path) {
   if (!stream) return std::nullopt;
   std::string content;
   std::array<char, 65536> piece;
-  // NOTE: not `<< stream.rdbuf()`, which cannot tell a read error (a directory opens, too) from an empty file.
+  // NOTE: not `<< stream.rdbuf()`, which cannot tell a read error (a directory opens, too) from an empty
+  // file.
   while (stream.read(piece.data(), piece.size()) || stream.gcount() > 0) {
     content.append(piece.data(), static_cast<size_t>(stream.gcount()));
   }
@@ -54,7 +55,8 @@ std::string write_file_atomically(const fs::path& path, std::string_view bytes) 
   std::string reason;
   if (!write_all(file, bytes) || ::fsync(file) != 0) reason = errno_text("cannot write", temporary);
   if (::close(file) != 0 && reason.empty()) reason = errno_text("cannot close", temporary);
-  if (reason.empty() && ::rename(temporary.c_str(), path.c_str()) != 0) reason = errno_text("cannot rename to", path);
+  if (reason.empty() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    reason = errno_text("cannot rename to", path);
   if (!reason.empty()) ::unlink(temporary.c_str());
   return reason;
 }
@@ -80,8 +82,10 @@ std::string make_private_directory(const fs::path& path) {
 }
 
 std::optional<fs::path> default_cache_directory() {
-  if (const char* cache = secure_getenv("XDG_CACHE_HOME"); cache && *cache == '/') return fs::path(cache) / "attune";
-  if (const char* home = secure_getenv("HOME"); home && *home == '/') return fs::path(home) / ".cache" / "attune";
+  if (const char* cache = secure_getenv("XDG_CACHE_HOME"); cache && *cache == '/')
+    return fs::path(cache) / "attune";
+  if (const char* home = secure_getenv("HOME"); home && *home == '/')
+    return fs::path(home) / ".cache" / "attune";
   return std::nullopt;
 }
 

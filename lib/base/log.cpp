@@ -11,11 +11,16 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(attune_log_level level) {
   switch (level) {
-    case ATTUNE_LOG_ERROR: return spdlog::level::err;
-    case ATTUNE_LOG_WARNING: return spdlog::level::warn;
-    case ATTUNE_LOG_INFO: return spdlog::level::info;
-    case ATTUNE_LOG_DEBUG: return spdlog::level::debug;
-    case ATTUNE_LOG_OFF: break;
+    case ATTUNE_LOG_ERROR:
+      return spdlog::level::err;
+    case ATTUNE_LOG_WARNING:
+      return spdlog::level::warn;
+    case ATTUNE_LOG_INFO:
+      return spdlog::level::info;
+    case ATTUNE_LOG_DEBUG:
+      return spdlog::level::debug;
+    case ATTUNE_LOG_OFF:
+      break;
   }
   return spdlog::level::off;
 }
@@ -23,10 +28,14 @@ spdlog::level::level_enum to_spdlog(attune_log_level level) {
 attune_log_level from_spdlog(spdlog::level::level_enum level) {
   switch (level) {
     case spdlog::level::err:
-    case spdlog::level::critical: return ATTUNE_LOG_ERROR;
-    case spdlog::level::warn: return ATTUNE_LOG_WARNING;
-    case spdlog::level::info: return ATTUNE_LOG_INFO;
-    default: return ATTUNE_LOG_DEBUG;
+    case spdlog::level::critical:
+      return ATTUNE_LOG_ERROR;
+    case spdlog::level::warn:
+      return ATTUNE_LOG_WARNING;
+    case spdlog::level::info:
+      return ATTUNE_LOG_INFO;
+    default:
+      return ATTUNE_LOG_DEBUG;
   }
 }
 

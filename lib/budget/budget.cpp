@@ -25,8 +25,8 @@ int resident_blocks(const ResourceUse& use, const DeviceSpec& device) {
   const int64_t by_shared = device.shared_per_multiprocessor / shared;
   const int64_t by_threads = device.threads_per_multiprocessor / use.threads;
   const int64_t by_registers = device.registers_per_multiprocessor / std::max(1, registers_per_block(use));
-  return static_cast<int>(
-      std::min({by_shared, by_threads, by_registers, static_cast<int64_t>(device.blocks_per_multiprocessor)}));
+  return static_cast<int>(std::min(
+      {by_shared, by_threads, by_registers, static_cast<int64_t>(device.blocks_per_multiprocessor)}));
 }
 
 }  // namespace
@@ -44,8 +44,9 @@ BudgetVerdict check_budget(const ResourceUse& use, const DeviceSpec& device, con
   // The estimate of registers is not exact, so the margin guards it too.
   verdict.registers_limit = static_cast<int>(with_margin(verdict.registers_limit, margin, 0));
   if (verdict.shared_need > verdict.shared_limit) {
-    verdict.reason = fmt::format("smem {} > {} (device {}, margin {:g} % + {} B)", verdict.shared_need,
-                                 verdict.shared_limit, device.shared_per_block, 100 * margin.fraction, margin.bytes);
+    verdict.reason =
+        fmt::format("smem {} > {} (device {}, margin {:g} % + {} B)", verdict.shared_need,
+                    verdict.shared_limit, device.shared_per_block, 100 * margin.fraction, margin.bytes);
   } else if (verdict.threads_need > verdict.threads_limit) {
     verdict.reason = fmt::format("threads {} > {}", verdict.threads_need, verdict.threads_limit);
   } else if (verdict.registers_need > verdict.registers_limit) {

@@ -1,4 +1,5 @@
-// Budget: what a config needs against what the device has, less a safety margin. The answer is yes or a named reason.
+// Budget: what a config needs against what the device has, less a safety margin. The answer is yes or a named
+// reason.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 namespace attune {
 
 struct ResourceUse {
-  int64_t shared_bytes = 0;     // dynamic shared memory of a block, by the kernel's own formula: exact
-  int threads = 0;              // of a block
+  int64_t shared_bytes = 0;      // dynamic shared memory of a block, by the kernel's own formula: exact
+  int threads = 0;               // of a block
   int registers_per_thread = 0;  // estimate; compiled registers decide later
 };
 

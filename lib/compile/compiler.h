@@ -9,12 +9,12 @@
 namespace attune {
 
 struct CompiledImage {
-  std::string bytes;       // cubin, or the emulator's shared object
-  std::string entry;       // kernel name
-  std::string log;         // the compiler's messages
-  std::string hash;        // content hash of `bytes`
-  int registers = 0;       // per thread; 0 when the compiler does not say
-  int spill_bytes = 0;     // stores + loads, per thread
+  std::string bytes;    // cubin, or the emulator's shared object
+  std::string entry;    // kernel name
+  std::string log;      // the compiler's messages
+  std::string hash;     // content hash of `bytes`
+  int registers = 0;    // per thread; 0 when the compiler does not say
+  int spill_bytes = 0;  // stores + loads, per thread
   int static_shared_bytes = 0;
   double compile_seconds = 0;  // 0 when it came from the cache
 };

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "cuda/driver.h"
 #include "base/fork_detector.h"
+#include "cuda/driver.h"
 
 struct CUctx_st;
 

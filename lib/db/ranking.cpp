@@ -17,11 +17,13 @@ bool wins_tie(const Record* left, const Record* right) {
   return tie_key(*left) < tie_key(*right);
 }
 
-// The newest trial of each candidate, where it gave a time.
+// The newest trial of each candidate, where it gave a time. In one bucket a family, a config and a compiler
+// make one image, so another image means that the templates have changed since: the time of the old one is
+// gone with it.
 std::vector<const Record*> timed_candidates(const std::vector<Record>& records) {
   std::map<std::tuple<std::string, std::string, std::string>, const Record*> newest;
   for (const Record& record : records)
-    newest[{record.family, record.config, record.image_hash}] = &record;
+    newest[{record.family, record.config, record.compiler}] = &record;
   std::vector<const Record*> timed;
   for (const auto& [candidate, record] : newest) {
     if (record->outcome == Outcome::ok && record->median_seconds > 0) timed.push_back(record);
@@ -29,19 +31,29 @@ std::vector<const Record*> timed_candidates(const std::vector<Record>& records) 
   return timed;
 }
 
+bool lost_early(const Record& record) {
+  return record.lost_to_seconds > 0;
+}
+
+// What a candidate takes, as far as it is known: not less than what it lost to.
+double seconds_of(const Record& record) {
+  return std::max(record.median_seconds, record.lost_to_seconds);
+}
+
 // A trial of few samples has a wide interval; what it may cost to prefer it is bounded.
 constexpr double kLargestTie = 0.02;
 
 void append_ranked(std::vector<const Record*> rest, bool fresh, std::vector<Choice>& choices) {
   std::ranges::sort(rest, [](const Record* left, const Record* right) {
-    if (left->median_seconds != right->median_seconds) return left->median_seconds < right->median_seconds;
+    if (seconds_of(*left) != seconds_of(*right)) return seconds_of(*left) < seconds_of(*right);
+    if (lost_early(*left) != lost_early(*right)) return lost_early(*right);
     return wins_tie(left, right);
   });
   while (!rest.empty()) {
-    const double lowest_median = rest.front()->median_seconds;
+    const double lowest_median = seconds_of(*rest.front());
     auto winner = rest.begin();
     for (auto other = rest.begin(); other != rest.end(); ++other) {
-      const bool ties = (*other)->ci_low_seconds <= lowest_median &&
+      const bool ties = !lost_early(**other) && (*other)->ci_low_seconds <= lowest_median &&
                         (*other)->median_seconds <= (1 + kLargestTie) * lowest_median;
       if (ties && wins_tie(*other, *winner)) winner = other;
     }

@@ -30,6 +30,10 @@ struct Record {
   double median_seconds = 0;
   double ci_low_seconds = 0;
   double ci_high_seconds = 0;
+  // The median of the winner of the race that this candidate left early, beaten beyond doubt; 0 when it was
+  // timed to the end. Its own median is of that moment: when the clock slows down later, it may look faster
+  // than the winner's.
+  double lost_to_seconds = 0;
   int registers = 0;         // per thread, as compiled
   int spill_bytes = 0;       // per thread
   int64_t shared_bytes = 0;  // dynamic, per block
@@ -71,6 +75,7 @@ void for_each_field(AnyRecord& record, Visit&& visit) {
   visit("median_seconds", record.median_seconds);
   visit("ci_low_seconds", record.ci_low_seconds);
   visit("ci_high_seconds", record.ci_high_seconds);
+  visit("lost_to_seconds", record.lost_to_seconds);
   visit("registers", record.registers);
   visit("spill_bytes", record.spill_bytes);
   visit("shared_bytes", record.shared_bytes);

@@ -27,6 +27,7 @@ constexpr Migration kMigrations[] = {
         median_seconds REAL NOT NULL,
         ci_low_seconds REAL NOT NULL,
         ci_high_seconds REAL NOT NULL,
+        lost_to_seconds REAL NOT NULL,
         registers INTEGER NOT NULL,
         spill_bytes INTEGER NOT NULL,
         shared_bytes INTEGER NOT NULL,

@@ -21,8 +21,8 @@ struct Row {
   double clock_ghz, memory_gb_per_second;
 };
 
-// A typical card of each architecture. Shared memory and residency: CUDA C++ Programming Guide, table of technical
-// specifications per compute capability; the rest: NVIDIA's data sheets.
+// A typical card of each architecture. Shared memory and residency: CUDA C++ Programming Guide, table of
+// technical specifications per compute capability; the rest: NVIDIA's data sheets.
 constexpr Row kRows[] = {
     {"Tesla T4", 7, 5, 40, 64, 64, 1024, 16, 4, 16, 1.59, 320},
     {"A100-SXM4-80GB", 8, 0, 108, 163, 164, 2048, 32, 40, 80, 1.41, 2039},
@@ -58,7 +58,8 @@ DeviceSpec spec_of(const Row& row) {
 const std::array<DeviceSpec, std::size(kRows)>& table() {
   static const auto kTable = [] {
     std::array<DeviceSpec, std::size(kRows)> specs;
-    for (size_t i = 0; i < specs.size(); ++i) specs[i] = spec_of(kRows[i]);
+    for (size_t i = 0; i < specs.size(); ++i)
+      specs[i] = spec_of(kRows[i]);
     return specs;
   }();
   return kTable;
@@ -66,7 +67,9 @@ const std::array<DeviceSpec, std::size(kRows)>& table() {
 
 }  // namespace
 
-std::span<const DeviceSpec> known_devices() { return table(); }
+std::span<const DeviceSpec> known_devices() {
+  return table();
+}
 
 std::string arch_of(int compute_major, int compute_minor) {
   // From Hopper on, the fastest instructions exist only in the architecture-specific target.
@@ -83,8 +86,8 @@ std::optional<DeviceSpec> known_device(std::string_view arch) {
 }
 
 std::string device_key(std::string_view backend, const DeviceSpec& device) {
-  return fmt::format("{} sm_{} {} x{}{}", backend, device.compute_capability(), device.name, device.multiprocessors,
-                     device.mig_profile.empty() ? "" : " mig " + device.mig_profile);
+  return fmt::format("{} sm_{} {} x{}{}", backend, device.compute_capability(), device.name,
+                     device.multiprocessors, device.mig_profile.empty() ? "" : " mig " + device.mig_profile);
 }
 
 }  // namespace attune

@@ -8,7 +8,8 @@ namespace attune {
 namespace {
 
 constexpr uintptr_t kAlignment = 16;  // bytes; what the kernels' vector accesses need
-constexpr int64_t kMaxExtent = int64_t{1} << 59;  // elements of a tensor, gaps included, so that bytes fit in 63 bits
+constexpr int64_t kMaxExtent = int64_t{1}
+                               << 59;  // elements of a tensor, gaps included, so that bytes fit in 63 bits
 
 struct TensorRole {
   const char* name;
@@ -19,7 +20,8 @@ struct TensorRole {
 int64_t resolve_length(const char* name, int64_t given, int64_t capacity) {
   if (given == ATTUNE_SAME_AS_PLAN) return capacity;
   if (given < 0) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{} = {} is negative", name, given);
-  if (given > capacity) fail(ATTUNE_ERROR_CAPACITY, "{} = {} is more than the plan's capacity of {}", name, given, capacity);
+  if (given > capacity)
+    fail(ATTUNE_ERROR_CAPACITY, "{} = {} is more than the plan's capacity of {}", name, given, capacity);
   return given;
 }
 
@@ -37,16 +39,19 @@ void check_given_strides(const TensorRole& role, int64_t element) {
   for (int axis = 0; axis < 3; ++axis) {
     if (counts[axis] <= 1) continue;  // never stepped over
     const int64_t stride = role.tensor->stride[axis];
-    if (stride < 0) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} is negative", role.name, kAxes[axis], stride);
+    if (stride < 0)
+      fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} is negative", role.name, kAxes[axis], stride);
     int64_t span = 0;
     if (__builtin_mul_overflow(stride, counts[axis] - 1, &span) ||
         __builtin_add_overflow(extent, span, &extent) || extent > kMaxExtent) {
-      fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} over {} elements exceeds the address range (2^59 elements)",
-           role.name, kAxes[axis], stride, counts[axis]);
+      fail(ATTUNE_ERROR_INVALID_ARGUMENT,
+           "{}: {} stride = {} over {} elements exceeds the address range (2^59 elements)", role.name,
+           kAxes[axis], stride, counts[axis]);
     }
     if (stride * element % static_cast<int64_t>(kAlignment) != 0) {
-      fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} stride = {} elements = {} bytes is not a multiple of {} bytes", role.name,
-           kAxes[axis], stride, stride * element, kAlignment);
+      fail(ATTUNE_ERROR_INVALID_ARGUMENT,
+           "{}: {} stride = {} elements = {} bytes is not a multiple of {} bytes", role.name, kAxes[axis],
+           stride, stride * element, kAlignment);
     }
   }
   if (role.tensor->stride[3] != 1) {
@@ -59,13 +64,14 @@ TensorView resolve_tensor(const Problem& capacity, const TensorRole& role) {
   if (!role.tensor->data && !empty) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}.data is NULL", role.name);
   const auto address = reinterpret_cast<uintptr_t>(role.tensor->data);
   if (address % kAlignment != 0) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}.data = {:#x} is not aligned to {} bytes (off by {})", role.name, address,
-         kAlignment, address % kAlignment);
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}.data = {:#x} is not aligned to {} bytes (off by {})", role.name,
+         address, kAlignment, address % kAlignment);
   }
   TensorView view{.data = role.tensor->data};
   if (capacity.layout == Layout::strided) {
     check_given_strides(role, static_cast<int64_t>(size_of(capacity.dtype)));
-    for (size_t axis = 0; axis < 4; ++axis) view.stride[axis] = role.tensor->stride[axis];
+    for (size_t axis = 0; axis < 4; ++axis)
+      view.stride[axis] = role.tensor->stride[axis];
   } else {
     view.stride = dense_strides(capacity.layout, role);
   }
@@ -77,8 +83,8 @@ void check_output_strides(const TensorView& o, const Arguments& arguments, int64
   const int64_t counts[] = {arguments.batch, heads, arguments.seqlen_q};
   for (size_t axis = 0; axis < 3; ++axis) {
     if (counts[axis] > 1 && o.stride[axis] == 0) {
-      fail(ATTUNE_ERROR_INVALID_ARGUMENT, "o: stride {} is 0 over {} elements, but an output cannot broadcast", axis,
-           counts[axis]);
+      fail(ATTUNE_ERROR_INVALID_ARGUMENT,
+           "o: stride {} is 0 over {} elements, but an output cannot broadcast", axis, counts[axis]);
     }
   }
 }

@@ -11,8 +11,8 @@ constexpr uintptr_t kWorkspaceAlignment = 256;
 
 }  // namespace
 
-Plan::Plan(Problem capacity, const Family& family, Config config, std::shared_ptr<const Module> module, Backend& backend,
-           Match match)
+Plan::Plan(Problem capacity, const Family& family, Config config, std::shared_ptr<const Module> module,
+           Backend& backend, Match match)
     : capacity_(std::move(capacity)),
       family_(family),
       config_(std::move(config)),
@@ -23,14 +23,16 @@ Plan::Plan(Problem capacity, const Family& family, Config config, std::shared_pt
 
 void Plan::check_workspace(const void* workspace, size_t bytes) const {
   if (bytes < workspace_bytes() || (!workspace && workspace_bytes() > 0)) {
-    fail(ATTUNE_ERROR_WORKSPACE, "workspace {} of {} bytes, {} are needed", fmt::ptr(workspace), bytes, workspace_bytes());
+    fail(ATTUNE_ERROR_WORKSPACE, "workspace {} of {} bytes, {} are needed", fmt::ptr(workspace), bytes,
+         workspace_bytes());
   }
   if (const auto address = reinterpret_cast<uintptr_t>(workspace); address % kWorkspaceAlignment != 0) {
     fail(ATTUNE_ERROR_WORKSPACE, "workspace {:#x} is not aligned to {} bytes", address, kWorkspaceAlignment);
   }
 }
 
-void Plan::execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes, Stream stream) const {
+void Plan::execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
+                   Stream stream) const {
   check_workspace(workspace, workspace_bytes);
   const Arguments arguments = resolve_arguments(capacity_, args);
   if (arguments.batch == 0 || arguments.seqlen_q == 0) return;

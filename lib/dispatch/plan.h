@@ -15,8 +15,8 @@ namespace attune {
 
 class Plan {
  public:
-  Plan(Problem capacity, const Family& family, Config config, std::shared_ptr<const Module> module, Backend& backend,
-       Match match);
+  Plan(Problem capacity, const Family& family, Config config, std::shared_ptr<const Module> module,
+       Backend& backend, Match match);
 
   const Problem& capacity() const { return capacity_; }
   const Family& family() const { return family_; }
@@ -28,9 +28,11 @@ class Plan {
   // Throws Error (WORKSPACE) with the numbers.
   void check_workspace(const void* workspace, size_t bytes) const;
 
-  // Checks, packs and launches; allocates nothing unless it fails. `args` is already widened to this version's struct.
-  // Throws Error: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST.
-  void execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes, Stream stream) const;
+  // Checks, packs and launches; allocates nothing unless it fails. `args` is already widened to this
+  // version's struct. Throws Error: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED,
+  // CONTEXT_LOST.
+  void execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
+               Stream stream) const;
 
  private:
   const Problem capacity_;
@@ -42,8 +44,8 @@ class Plan {
   const std::string config_text_;
 };
 
-// Turns the caller's arguments into checked ones: lengths within capacity, pointers present and aligned, strides of the
-// layout, the scale. Throws as execute does.
+// Turns the caller's arguments into checked ones: lengths within capacity, pointers present and aligned,
+// strides of the layout, the scale. Throws as execute does.
 Arguments resolve_arguments(const Problem& capacity, const attune_attention_args& args);
 
 }  // namespace attune

@@ -16,7 +16,8 @@ struct Selection {
 };
 
 // A row is hostile input: its family, config and resources are checked as if a stranger had written them.
-std::optional<Candidate> candidate_of(const Record& record, const Problem& problem, const PlannerResources& resources) {
+std::optional<Candidate> candidate_of(const Record& record, const Problem& problem,
+                                      const PlannerResources& resources) {
   const DeviceSpec& device = resources.backend.device();
   const auto refuse = [&](const std::string& reason) {
     resources.log.debug("record {} is not used: {}", record.id, reason);
@@ -43,9 +44,11 @@ ImageResult image_of(const Candidate& candidate, const Problem& problem, const P
   return resources.images.get_or_build(resources.backend.compiler(), source);
 }
 
-// The winner of the problem's bucket, fresh or stale; `needs_tuning` says whether a fresh one was missing. A record is fresh
-// when it was made by this compiler and driver and from the very image that the templates give now.
-std::optional<Selection> look_up(const Problem& problem, const PlannerResources& resources, bool& needs_tuning) {
+// The winner of the problem's bucket, fresh or stale; `needs_tuning` says whether a fresh one was missing. A
+// record is fresh when it was made by this compiler and driver and from the very image that the templates
+// give now.
+std::optional<Selection> look_up(const Problem& problem, const PlannerResources& resources,
+                                 bool& needs_tuning) {
   Backend& backend = resources.backend;
   const std::string device = device_key(backend.name(), backend.device());
   const std::string bucket = bucket_key(problem, backend.device().multiprocessors);
@@ -69,12 +72,13 @@ Selection choose_by_model(const Problem& problem, const PlannerResources& resour
   std::string why_not;
   std::vector<Candidate> candidates = enumerate_candidates(problem, device, resources.margin, &why_not);
   if (candidates.empty()) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "no family computes {} on {}: {}", describe(problem), device.name, why_not);
+    fail(ATTUNE_ERROR_UNSUPPORTED, "no family computes {} on {}: {}", describe(problem), device.name,
+         why_not);
   }
   if (!candidates.front().verdict.fits) {
-    fail(ATTUNE_ERROR_NO_FEASIBLE_CONFIG, "none of {} configs for {} fits {}; the first: {} {}: {}", candidates.size(),
-         describe(problem), device.name, candidates.front().family->name(), to_string(candidates.front().config),
-         candidates.front().verdict.reason);
+    fail(ATTUNE_ERROR_NO_FEASIBLE_CONFIG, "none of {} configs for {} fits {}; the first: {} {}: {}",
+         candidates.size(), describe(problem), device.name, candidates.front().family->name(),
+         to_string(candidates.front().config), candidates.front().verdict.reason);
   }
   return {std::move(candidates.front()), Match::by_default};
 }
@@ -83,19 +87,19 @@ std::unique_ptr<Plan> build(const Problem& problem, const PlannerResources& reso
   const Candidate& candidate = selection.candidate;
   const ImageResult image = image_of(candidate, problem, resources);
   if (!image.result->image) {
-    fail(ATTUNE_ERROR_COMPILE_FAILED, "{} {} did not compile: {}", candidate.family->name(), to_string(candidate.config),
-         image.result->log);
+    fail(ATTUNE_ERROR_COMPILE_FAILED, "{} {} did not compile: {}", candidate.family->name(),
+         to_string(candidate.config), image.result->log);
   }
   auto module = resources.modules.get_or_load(resources.backend, *image.result->image,
                                               static_cast<uint32_t>(candidate.use.shared_bytes));
-  return std::make_unique<Plan>(problem, *candidate.family, candidate.config, std::move(module), resources.backend,
-                                selection.match);
+  return std::make_unique<Plan>(problem, *candidate.family, candidate.config, std::move(module),
+                                resources.backend, selection.match);
 }
 
 }  // namespace
 
-std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources, TuningPolicy policy,
-                                const TuneHook& tune) {
+std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources,
+                                TuningPolicy policy, const TuneHook& tune) {
   bool needs_tuning = true;
   std::optional<Selection> selection = look_up(problem, resources, needs_tuning);
   const bool tunes = policy == TuningPolicy::force || (policy == TuningPolicy::miss && needs_tuning);

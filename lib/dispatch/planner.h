@@ -28,11 +28,13 @@ struct PlannerResources {
 
 enum class TuningPolicy { miss = ATTUNE_TUNING_MISS, off = ATTUNE_TUNING_OFF, force = ATTUNE_TUNING_FORCE };
 
-// Tunes a problem into the database, within the bounds of plan creation. May fail by Error: planning goes on without.
+// Tunes a problem into the database, within the bounds of plan creation. May fail by Error: planning goes on
+// without.
 using TuneHook = std::function<void(const Problem&)>;
 
-// Throws Error: UNSUPPORTED, NO_FEASIBLE_CONFIG, NO_COMPILER, INCOMPATIBLE_DRIVER, COMPILE_FAILED, OUT_OF_MEMORY, CONTEXT_LOST.
-std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources, TuningPolicy policy,
-                                const TuneHook& tune);
+// Throws Error: UNSUPPORTED, NO_FEASIBLE_CONFIG, NO_COMPILER, INCOMPATIBLE_DRIVER, COMPILE_FAILED,
+// OUT_OF_MEMORY, CONTEXT_LOST.
+std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources,
+                                TuningPolicy policy, const TuneHook& tune);
 
 }  // namespace attune

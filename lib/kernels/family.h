@@ -1,4 +1,5 @@
-// Family: the host twin of one kernel template. It knows the template's parameters, resources and launch, never a device API.
+// Family: the host twin of one kernel template. It knows the template's parameters, resources and launch,
+// never a device API.
 #pragma once
 
 #include <array>
@@ -65,8 +66,9 @@ class Family {
  public:
   virtual ~Family() = default;
 
-  virtual std::string_view name() const = 0;           // "flash_fwd"
-  virtual std::string_view template_path() const = 0;  // "flash_fwd.cuh"; the entry point has the family's name
+  virtual std::string_view name() const = 0;  // "flash_fwd"
+  virtual std::string_view template_path()
+      const = 0;  // "flash_fwd.cuh"; the entry point has the family's name
 
   // Empty when the family can do `problem` on `device`; else why not, with the numbers.
   virtual std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const = 0;
@@ -78,7 +80,8 @@ class Family {
   virtual double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                                    const BudgetVerdict& verdict) const = 0;
   // Packs a launch for these arguments. Allocates nothing.
-  virtual void pack(const Problem& problem, const Config& config, const Arguments& arguments, Launch& launch) const = 0;
+  virtual void pack(const Problem& problem, const Config& config, const Arguments& arguments,
+                    Launch& launch) const = 0;
 };
 
 // A family with one config: the unit that is pruned, compiled, measured and chosen.

@@ -21,17 +21,22 @@ FlashFwdLayout layout_of(const Problem& problem, const Config& config) {
           .stages = config.at("STAGES")};
 }
 
-FlashTensor tensor_of(const TensorView& view) { return {view.data, view.stride[0], view.stride[1], view.stride[2]}; }
+FlashTensor tensor_of(const TensorView& view) {
+  return {view.data, view.stride[0], view.stride[1], view.stride[2]};
+}
 
 // Bytes from the tensor's first element to the end of its last: what the kernel may touch.
-size_t extent(const TensorView& view, int64_t batch, int64_t heads, int64_t rows, int64_t columns, size_t element) {
+size_t extent(const TensorView& view, int64_t batch, int64_t heads, int64_t rows, int64_t columns,
+              size_t element) {
   if (batch == 0 || heads == 0 || rows == 0) return 0;
-  return static_cast<size_t>((batch - 1) * view.stride[0] + (heads - 1) * view.stride[1] + (rows - 1) * view.stride[2] +
-                             columns) *
+  return static_cast<size_t>((batch - 1) * view.stride[0] + (heads - 1) * view.stride[1] +
+                             (rows - 1) * view.stride[2] + columns) *
          element;
 }
 
-std::string_view element_name(DType dtype) { return dtype == DType::f32 ? "float" : name_of(dtype); }
+std::string_view element_name(DType dtype) {
+  return dtype == DType::f32 ? "float" : name_of(dtype);
+}
 
 class FlashFwd final : public Family {
  public:
@@ -48,15 +53,25 @@ class FlashFwd final : public Family {
   }
 
   ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {
-    const bool sixteen_bit = problem.dtype != DType::f32;
+    using Values = std::vector<int>;
+    const bool wide =
+        problem.dtype == DType::f32;  // f32 rows are twice as long, and the largest need small tiles
     return ConfigSpace(
-        {{"BLOCK_M", {64, 128}, "query rows of a block"},
-         {"BLOCK_N", {32, 64, 128}, "keys of a step"},
-         {"WARPS", {4, 8}, "warps of a block"},
+        {{"BLOCK_M", wide ? Values{16, 64, 128} : Values{64, 128}, "query rows of a block"},
+         {"BLOCK_N", wide ? Values{16, 32, 64, 128} : Values{32, 64, 128}, "keys of a step"},
+         {"WARPS", wide ? Values{1, 4, 8} : Values{4, 8}, "warps of a block"},
          {"STAGES", {1, 2}, "K and V tiles in flight"},
-         {"Q_IN_REGISTERS", sixteen_bit ? std::vector<int>{0, 1} : std::vector<int>{0}, "Q fragments stay in registers"}},
-        {{"BLOCK_M is a multiple of 16 * WARPS",
-          [](const Config& config) { return config.at("BLOCK_M") % (16 * config.at("WARPS")) == 0; }}});
+         {"Q_IN_REGISTERS", wide ? Values{0} : Values{0, 1}, "Q fragments stay in registers"}},
+        {{"a warp owns one or two fragments of 16 rows",
+          [](const Config& config) {
+            const int rows = config.at("BLOCK_M"), of_warps = 16 * config.at("WARPS");
+            return rows == of_warps || rows == 2 * of_warps;
+          }},
+         {"16 rows and 16 keys go together, on devices with little shared memory", [](const Config& config) {
+            const bool smallest = config.at("BLOCK_M") == 16 && config.at("STAGES") == 1;
+            return (config.at("BLOCK_N") == 16) == (config.at("BLOCK_M") == 16) &&
+                   (config.at("BLOCK_M") != 16 || smallest);
+          }}});
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
@@ -65,7 +80,8 @@ class FlashFwd final : public Family {
     const int scores = row_fragments * config.at("BLOCK_N") / 2;
     const int outputs = row_fragments * layout.padded_dim() / 2;
     const int queries = config.at("Q_IN_REGISTERS") ? row_fragments * layout.padded_dim() / 4 : 0;
-    // Addresses, statistics and operands in flight: 56 to 90 beside the fragments, as compiled for sm_80 and sm_90a.
+    // Addresses, statistics and operands in flight: 56 to 90 beside the fragments, as compiled for sm_80 and
+    // sm_90a.
     constexpr int kOverhead = 56;
     return {.shared_bytes = layout.shared_bytes(),
             .threads = 32 * config.at("WARPS"),
@@ -82,11 +98,12 @@ class FlashFwd final : public Family {
   double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                            const BudgetVerdict& verdict) const override;
 
-  void pack(const Problem& problem, const Config& config, const Arguments& arguments, Launch& launch) const override;
+  void pack(const Problem& problem, const Config& config, const Arguments& arguments,
+            Launch& launch) const override;
 };
 
-// Clock cycles of a block for each resource, the largest of which bounds a full multiprocessor; what does not overlap is
-// added in part. Constants are rough; the order of candidates is all that is asked of them.
+// Clock cycles of a block for each resource, the largest of which bounds a full multiprocessor; what does not
+// overlap is added in part. Constants are rough; the order of candidates is all that is asked of them.
 double FlashFwd::predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                                    const BudgetVerdict& verdict) const {
   const double block_m = config.at("BLOCK_M");
@@ -114,7 +131,8 @@ double FlashFwd::predicted_seconds(const Problem& problem, const Config& config,
   return rounded * (steps * step_cycles + 1500) / device.clock_hz;
 }
 
-void FlashFwd::pack(const Problem& problem, const Config& config, const Arguments& arguments, Launch& launch) const {
+void FlashFwd::pack(const Problem& problem, const Config& config, const Arguments& arguments,
+                    Launch& launch) const {
   const FlashFwdLayout layout = layout_of(problem, config);
   const int64_t q_tiles = (arguments.seqlen_q + layout.block_m - 1) / layout.block_m;
   const int64_t blocks = q_tiles * problem.heads_q * arguments.batch;
@@ -144,12 +162,17 @@ void FlashFwd::pack(const Problem& problem, const Config& config, const Argument
 
   const size_t element = size_of(problem.dtype);
   const int64_t batch = arguments.batch;
-  launch.add_region(arguments.q.data, extent(arguments.q, batch, problem.heads_q, arguments.seqlen_q, problem.head_dim, element));
-  launch.add_region(arguments.k.data, extent(arguments.k, batch, problem.heads_kv, arguments.seqlen_kv, problem.head_dim, element));
-  launch.add_region(arguments.v.data, extent(arguments.v, batch, problem.heads_kv, arguments.seqlen_kv, problem.head_dim_v, element));
-  launch.add_region(arguments.o.data, extent(arguments.o, batch, problem.heads_q, arguments.seqlen_q, problem.head_dim_v, element));
+  launch.add_region(arguments.q.data, extent(arguments.q, batch, problem.heads_q, arguments.seqlen_q,
+                                             problem.head_dim, element));
+  launch.add_region(arguments.k.data, extent(arguments.k, batch, problem.heads_kv, arguments.seqlen_kv,
+                                             problem.head_dim, element));
+  launch.add_region(arguments.v.data, extent(arguments.v, batch, problem.heads_kv, arguments.seqlen_kv,
+                                             problem.head_dim_v, element));
+  launch.add_region(arguments.o.data, extent(arguments.o, batch, problem.heads_q, arguments.seqlen_q,
+                                             problem.head_dim_v, element));
   if (arguments.lse) {
-    launch.add_region(arguments.lse, static_cast<size_t>(batch * problem.heads_q * arguments.seqlen_q) * sizeof(float));
+    launch.add_region(arguments.lse,
+                      static_cast<size_t>(batch * problem.heads_q * arguments.seqlen_q) * sizeof(float));
   }
 }
 

@@ -21,8 +21,8 @@ const Family* find_family(std::string_view name) {
   return nullptr;
 }
 
-std::vector<Candidate> enumerate_candidates(const Problem& problem, const DeviceSpec& device, const Margin& margin,
-                                            std::string* why_not) {
+std::vector<Candidate> enumerate_candidates(const Problem& problem, const DeviceSpec& device,
+                                            const Margin& margin, std::string* why_not) {
   std::vector<Candidate> candidates;
   for (const Family* family : families()) {
     if (const std::string reason = family->inapplicable_reason(problem, device); !reason.empty()) {
@@ -34,7 +34,8 @@ std::vector<Candidate> enumerate_candidates(const Problem& problem, const Device
       candidate.use = family->resources(problem, candidate.config);
       candidate.verdict = check_budget(candidate.use, device, margin);
       if (candidate.verdict.fits) {
-        candidate.predicted_seconds = family->predicted_seconds(problem, candidate.config, device, candidate.verdict);
+        candidate.predicted_seconds =
+            family->predicted_seconds(problem, candidate.config, device, candidate.verdict);
       }
       candidates.push_back(std::move(candidate));
     }

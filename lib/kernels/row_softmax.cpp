@@ -8,7 +8,9 @@
 namespace attune {
 namespace {
 
-int64_t rows_of(const Problem& problem) { return problem.batch * problem.heads_q * problem.seqlen_q; }
+int64_t rows_of(const Problem& problem) {
+  return problem.batch * problem.heads_q * problem.seqlen_q;
+}
 
 RowSoftmaxLayout layout_of(const Config& config) {
   return {.warps = config.at("WARPS"), .rows_per_block = config.at("ROWS_PER_BLOCK")};
@@ -32,7 +34,7 @@ class RowSoftmax final : public Family {
   ResourceUse resources(const Problem&, const Config& config) const override {
     return {.shared_bytes = layout_of(config).shared_bytes(),
             .threads = 32 * config.at("WARPS"),
-            .registers_per_thread = 32};
+            .registers_per_thread = 56};
   }
 
   std::vector<Define> defines(const Problem&) const override { return {}; }
@@ -45,7 +47,8 @@ class RowSoftmax final : public Family {
     return minimum_bytes(problem) / device.memory_bytes_per_second + 1e-6 * (blocks / resident + 1);
   }
 
-  void pack(const Problem& problem, const Config& config, const Arguments& arguments, Launch& launch) const override {
+  void pack(const Problem& problem, const Config& config, const Arguments& arguments,
+            Launch& launch) const override {
     const int64_t rows = arguments.batch * problem.heads_q * arguments.seqlen_q;
     const int rows_per_block = config.at("ROWS_PER_BLOCK");
     const RowSoftmaxParams params{.input = static_cast<const float*>(arguments.q.data),

@@ -26,8 +26,8 @@ void require_elements(const char* name, int64_t batch, int64_t heads, int64_t ro
                         __builtin_mul_overflow(elements, rows, &elements) ||
                         __builtin_mul_overflow(elements, columns, &elements);
   if (overflow || elements > kMaxElements) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} x {} x {} x {} elements overflow the limit of 2^59", name, batch, heads,
-         rows, columns);
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: {} x {} x {} x {} elements overflow the limit of 2^59", name,
+         batch, heads, rows, columns);
   }
 }
 
@@ -41,16 +41,17 @@ void validate_attention(const Problem& problem) {
   require_range("head_dim", problem.head_dim, 1, INT32_MAX);
   require_range("head_dim_v", problem.head_dim_v, 1, INT32_MAX);
   if (problem.head_dim > kMaxHeadDim || problem.head_dim_v > kMaxHeadDim) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "head_dim = {}, head_dim_v = {}: more than {} is not supported", problem.head_dim,
-         problem.head_dim_v, kMaxHeadDim);
+    fail(ATTUNE_ERROR_UNSUPPORTED, "head_dim = {}, head_dim_v = {}: more than {} is not supported",
+         problem.head_dim, problem.head_dim_v, kMaxHeadDim);
   }
   if (problem.head_dim % 8 != 0 || problem.head_dim_v % 8 != 0) {
     fail(ATTUNE_ERROR_UNSUPPORTED, "head_dim = {}, head_dim_v = {}: only multiples of 8 are supported",
          problem.head_dim, problem.head_dim_v);
   }
   if (problem.head_dim != problem.head_dim_v) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "head_dim = {} and head_dim_v = {}: different head dimensions are not supported",
-         problem.head_dim, problem.head_dim_v);
+    fail(ATTUNE_ERROR_UNSUPPORTED,
+         "head_dim = {} and head_dim_v = {}: different head dimensions are not supported", problem.head_dim,
+         problem.head_dim_v);
   }
 }
 
@@ -58,25 +59,32 @@ void validate_attention(const Problem& problem) {
 
 std::string_view name_of(Operation operation) {
   switch (operation) {
-    case Operation::forward: return "forward";
-    case Operation::row_softmax: return "row_softmax";
+    case Operation::forward:
+      return "forward";
+    case Operation::row_softmax:
+      return "row_softmax";
   }
   return "?";
 }
 
 std::string_view name_of(Layout layout) {
   switch (layout) {
-    case Layout::bhsd: return "bhsd";
-    case Layout::bshd: return "bshd";
-    case Layout::strided: return "strided";
+    case Layout::bhsd:
+      return "bhsd";
+    case Layout::bshd:
+      return "bshd";
+    case Layout::strided:
+      return "strided";
   }
   return "?";
 }
 
 std::string_view name_of(Mask mask) {
   switch (mask) {
-    case Mask::none: return "none";
-    case Mask::causal: return "causal";
+    case Mask::none:
+      return "none";
+    case Mask::causal:
+      return "causal";
   }
   return "?";
 }
@@ -111,15 +119,17 @@ Problem problem_from_desc(const attune_attention_desc& desc) {
          static_cast<int>(desc.layout));
   }
   if (desc.mask != ATTUNE_MASK_NONE && desc.mask != ATTUNE_MASK_CAUSAL) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "mask = {} is unknown (none = 0, causal = 1)", static_cast<int>(desc.mask));
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "mask = {} is unknown (none = 0, causal = 1)",
+         static_cast<int>(desc.mask));
   }
   constexpr uint64_t kKnownFlags = ATTUNE_PLAN_SINGLE_CONFIG | ATTUNE_PLAN_DETERMINISTIC;
   if ((desc.flags & ~kKnownFlags) != 0) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "flags = {:#x} has unknown bits {:#x}", desc.flags, desc.flags & ~kKnownFlags);
+    fail(ATTUNE_ERROR_UNSUPPORTED, "flags = {:#x} has unknown bits {:#x}", desc.flags,
+         desc.flags & ~kKnownFlags);
   }
   if (desc.page_size != 0 || desc.features != 0) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "page_size = {} and features = {:#x} are reserved and must be 0", desc.page_size,
-         desc.features);
+    fail(ATTUNE_ERROR_UNSUPPORTED, "page_size = {} and features = {:#x} are reserved and must be 0",
+         desc.page_size, desc.features);
   }
   const Problem problem{
       .operation = Operation::forward,
@@ -141,9 +151,11 @@ Problem problem_from_desc(const attune_attention_desc& desc) {
 }
 
 std::string static_key(const Problem& problem) {
-  if (problem.operation == Operation::row_softmax) return fmt::format("row_softmax {}", name_of(problem.dtype));
-  return fmt::format("{} {} d{} dv{} group{} {}", name_of(problem.operation), name_of(problem.dtype), problem.head_dim,
-                     problem.head_dim_v, problem.heads_q / problem.heads_kv, name_of(problem.mask));
+  if (problem.operation == Operation::row_softmax)
+    return fmt::format("row_softmax {}", name_of(problem.dtype));
+  return fmt::format("{} {} d{} dv{} group{} {}", name_of(problem.operation), name_of(problem.dtype),
+                     problem.head_dim, problem.head_dim_v, problem.heads_q / problem.heads_kv,
+                     name_of(problem.mask));
 }
 
 std::string describe(const Problem& problem) {
@@ -151,9 +163,9 @@ std::string describe(const Problem& problem) {
     return fmt::format("row_softmax {} B={} H={} rows={} columns={}", name_of(problem.dtype), problem.batch,
                        problem.heads_q, problem.seqlen_q, problem.seqlen_kv);
   }
-  return fmt::format("{} {} B={} Hq={} Hkv={} Nq={} Nk={} D={}{}{}", name_of(problem.operation), name_of(problem.dtype),
-                     problem.batch, problem.heads_q, problem.heads_kv, problem.seqlen_q, problem.seqlen_kv,
-                     problem.head_dim,
+  return fmt::format("{} {} B={} Hq={} Hkv={} Nq={} Nk={} D={}{}{}", name_of(problem.operation),
+                     name_of(problem.dtype), problem.batch, problem.heads_q, problem.heads_kv,
+                     problem.seqlen_q, problem.seqlen_kv, problem.head_dim,
                      problem.head_dim_v == problem.head_dim ? "" : fmt::format(" Dv={}", problem.head_dim_v),
                      problem.mask == Mask::causal ? " causal" : "");
 }
@@ -162,7 +174,8 @@ double visible_pairs(const Problem& problem) {
   const double nq = static_cast<double>(problem.seqlen_q);
   const double nk = static_cast<double>(problem.seqlen_kv);
   if (problem.mask == Mask::none) return nq * nk;
-  // Row i of the last min(nq, nk) rows sees nk - (nq - 1 - i) keys; the field halves the square, so half a diagonal goes.
+  // Row i of the last min(nq, nk) rows sees nk - (nq - 1 - i) keys; the field halves the square, so half a
+  // diagonal goes.
   const double rows = std::min(nq, nk);
   return rows * nk - rows * rows / 2;
 }
@@ -178,9 +191,11 @@ double flops(const Problem& problem) {
 double minimum_bytes(const Problem& problem) {
   const double element = static_cast<double>(size_of(problem.dtype));
   const double rows_q = static_cast<double>(problem.batch * problem.heads_q * problem.seqlen_q);
-  if (problem.operation == Operation::row_softmax) return 2 * element * rows_q * static_cast<double>(problem.seqlen_kv);
+  if (problem.operation == Operation::row_softmax)
+    return 2 * element * rows_q * static_cast<double>(problem.seqlen_kv);
   const double rows_kv = static_cast<double>(problem.batch * problem.heads_kv * problem.seqlen_kv);
-  return (rows_q + rows_kv) * static_cast<double>(problem.head_dim + problem.head_dim_v) * element + 4 * rows_q;
+  return (rows_q + rows_kv) * static_cast<double>(problem.head_dim + problem.head_dim_v) * element +
+         4 * rows_q;
 }
 
 }  // namespace attune

@@ -10,8 +10,9 @@
 
 namespace attune {
 
-// row_softmax (y = softmax of every row of an [seqlen_q, seqlen_kv] matrix per batch and query head) is the smallest
-// operation that uses every stage of the library; it is for tests and for learning, and not in the C API.
+// row_softmax (y = softmax of every row of an [seqlen_q, seqlen_kv] matrix per batch and query head) is the
+// smallest operation that uses every stage of the library; it is for tests and for learning, and not in the C
+// API.
 enum class Operation { forward, row_softmax };
 enum class Layout { bhsd = ATTUNE_BHSD, bshd = ATTUNE_BSHD, strided = ATTUNE_STRIDED };
 enum class Mask { none = ATTUNE_MASK_NONE, causal = ATTUNE_MASK_CAUSAL };
@@ -42,14 +43,16 @@ std::string_view name_of(Mask mask);
 // Throws Error (INVALID_ARGUMENT, UNSUPPORTED) with the reason and the numbers.
 void validate(const Problem& problem);
 
-// Checks a public description and turns it into a valid Problem. Throws as validate does. `desc` is already widened to
-// this version's struct (capi does that).
+// Checks a public description and turns it into a valid Problem. Throws as validate does. `desc` is already
+// widened to this version's struct (capi does that).
 Problem problem_from_desc(const attune_attention_desc& desc);
 
-// The static fields, as in "forward bf16 d128 dv128 group4 causal": what is compiled into a kernel or chooses one.
+// The static fields, as in "forward bf16 d128 dv128 group4 causal": what is compiled into a kernel or chooses
+// one.
 std::string static_key(const Problem& problem);
 
-// The static key and the actual numbers, for people: "forward bf16 B=2 Hq=32 Hkv=8 Nq=4096 Nk=4096 D=128 causal".
+// The static key and the actual numbers, for people: "forward bf16 B=2 Hq=32 Hkv=8 Nq=4096 Nk=4096 D=128
+// causal".
 std::string describe(const Problem& problem);
 
 // Floating-point operations by the field's convention: 4·B·H·Nq·Nk·D, halved when causal and Nq = Nk

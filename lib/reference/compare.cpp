@@ -136,7 +136,8 @@ Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span
       const int64_t first = first_row * out.columns();
       TileErrors errors = errors_of(out, tile, reference.data() + first, naive.data() + first);
       if (!logit_magnitude.empty()) {
-        const auto rows = logit_magnitude.subspan(static_cast<size_t>(first_row), static_cast<size_t>(tile.end - tile.begin));
+        const auto rows = logit_magnitude.subspan(static_cast<size_t>(first_row),
+                                                  static_cast<size_t>(tile.end - tile.begin));
         errors.logit_magnitude = *std::max_element(rows.begin(), rows.end());
       }
       results[static_cast<size_t>(i)] = compare_tile(what, out, tile, errors, factor);

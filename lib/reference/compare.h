@@ -34,9 +34,9 @@ Comparison worse_of(const Comparison& a, const Comparison& b);
 //   f16, bf16: max|out-ref| <= factor·max|naive-ref| + 2·max|round(ref)-ref|  and
 //              rms(out-ref) <= factor·rms(naive-ref) + half an ulp at rms(ref)
 //   f32:       max|out-ref| <= 4·max|naive-ref| + (1e-6 + 2^-22·max logit_magnitude)·max|ref|
-// NOTE: the last term is 0 without logit_magnitude ([batch, head, row]). With it, rows whose logits are in the hundreds are
-// judged by what rounding a dot product of that size costs; the largest naive error of a tile is then that of one row with a
-// near tie, and four times one draw of the noise is no bound for another.
+// NOTE: the last term is 0 without logit_magnitude ([batch, head, row]). With it, rows whose logits are in
+// the hundreds are judged by what rounding a dot product of that size costs; the largest naive error of a
+// tile is then that of one row with a near tie, and four times one draw of the noise is no bound for another.
 // NaN never passes; an infinity passes never, since no finite input gives one.
 Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span<const double> reference,
                          std::span<const double> naive, double factor = 2,

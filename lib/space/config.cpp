@@ -40,6 +40,7 @@ std::string to_string(const Config& config) {
 
 std::optional<Config> config_from_string(std::string_view text) {
   constexpr size_t kMaxParameters = 64;
+  if (text.ends_with(' ')) return std::nullopt;
   Config config;
   while (!text.empty()) {
     const std::string_view item = text.substr(0, text.find(' '));
@@ -74,7 +75,8 @@ std::vector<Config> ConfigSpace::enumerate() const {
     partial = std::move(extended);
   }
   std::erase_if(partial, [&](const Config& config) {
-    return !std::all_of(constraints_.begin(), constraints_.end(), [&](const Constraint& c) { return c.holds(config); });
+    return !std::all_of(constraints_.begin(), constraints_.end(),
+                        [&](const Constraint& c) { return c.holds(config); });
   });
   return partial;
 }
@@ -87,7 +89,8 @@ std::string ConfigSpace::reject_reason(const Config& config) const {
     const std::optional<int> value = config.find(parameter.name);
     if (!value) return fmt::format("parameter {} is missing", parameter.name);
     if (std::find(parameter.values.begin(), parameter.values.end(), *value) == parameter.values.end()) {
-      return fmt::format("{} = {} is not one of {}", parameter.name, *value, fmt::join(parameter.values, ", "));
+      return fmt::format("{} = {} is not one of {}", parameter.name, *value,
+                         fmt::join(parameter.values, ", "));
     }
   }
   for (const Constraint& constraint : constraints_) {

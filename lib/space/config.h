@@ -41,7 +41,8 @@ std::string to_string(const Config& config);
 // The inverse; nothing when the text is not of that form (database rows are hostile input).
 std::optional<Config> config_from_string(std::string_view text);
 
-// A rule between parameters. Returns true when the config may stand; `name` says what is asked for, for people.
+// A rule between parameters. Returns true when the config may stand; `name` says what is asked for, for
+// people.
 struct Constraint {
   std::string name;
   std::function<bool(const Config&)> holds;

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::string_view kConfigPath = "attune_config.h";
 
-// The emulator's side of the verbs is part of every closure by path, but only the host compiler ever reads it.
+// The emulator's side of the verbs is part of every closure by path, but only the host compiler ever reads
+// it.
 std::vector<std::string> included_paths(std::string_view text) {
   constexpr std::string_view kDirective = "#include \"";
   std::vector<std::string> paths;
@@ -25,10 +26,12 @@ std::vector<std::string> included_paths(std::string_view text) {
 }
 
 std::string config_header(const Family& family, const Problem& problem, const Config& config) {
-  std::string text = fmt::format("// Written by attune's specialiser for {}: {}\n#pragma once\n", family.name(),
-                                 static_key(problem));
-  for (const Define& define : family.defines(problem)) text += fmt::format("#define {} {}\n", define.name, define.value);
-  for (const auto& [name, value] : config.values()) text += fmt::format("#define {} {}\n", name, value);
+  std::string text = fmt::format("// Written by attune's specialiser for {}: {}\n#pragma once\n",
+                                 family.name(), static_key(problem));
+  for (const Define& define : family.defines(problem))
+    text += fmt::format("#define {} {}\n", define.name, define.value);
+  for (const auto& [name, value] : config.values())
+    text += fmt::format("#define {} {}\n", name, value);
   return text;
 }
 
@@ -37,7 +40,8 @@ void gather(const TemplateStore& store, const std::string& path, std::vector<Sou
       std::any_of(files.begin(), files.end(), [&](const SourceFile& file) { return file.path == path; });
   if (known) return;
   files.push_back({path, store.text(path)});
-  for (const std::string& included : included_paths(std::string(files.back().text))) gather(store, included, files);
+  for (const std::string& included : included_paths(std::string(files.back().text)))
+    gather(store, included, files);
 }
 
 }  // namespace
@@ -49,7 +53,8 @@ const SourceFile& KernelSource::file(std::string_view path) const {
   fail(ATTUNE_ERROR_INTERNAL, "kernel source {} has no file {}", entry, path);
 }
 
-TemplateStore::TemplateStore(std::optional<std::filesystem::path> directory) : directory_(std::move(directory)) {}
+TemplateStore::TemplateStore(std::optional<std::filesystem::path> directory)
+    : directory_(std::move(directory)) {}
 
 std::string TemplateStore::text(std::string_view path) const {
   if (directory_) {
@@ -65,14 +70,17 @@ std::string TemplateStore::text(std::string_view path) const {
 
 std::string hash_of(const std::vector<SourceFile>& files) {
   std::vector<const SourceFile*> sorted;
-  for (const SourceFile& file : files) sorted.push_back(&file);
+  for (const SourceFile& file : files)
+    sorted.push_back(&file);
   std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->path < b->path; });
   std::string all;
-  for (const SourceFile* file : sorted) all += fmt::format("{}:{}:{}\n", file->path, file->text.size(), file->text);
+  for (const SourceFile* file : sorted)
+    all += fmt::format("{}:{}:{}\n", file->path, file->text.size(), file->text);
   return content_hash(all);
 }
 
-KernelSource specialize(const TemplateStore& store, const Family& family, const Problem& problem, const Config& config) {
+KernelSource specialize(const TemplateStore& store, const Family& family, const Problem& problem,
+                        const Config& config) {
   KernelSource source{.entry = std::string(family.name()), .main_path = std::string(family.template_path())};
   source.files.push_back({std::string(kConfigPath), config_header(family, problem, config)});
   gather(store, source.main_path, source.files);

@@ -16,10 +16,10 @@ struct SourceFile {
 };
 
 struct KernelSource {
-  std::string entry;               // name of the extern "C" kernel
-  std::string main_path;           // "flash_fwd.cuh"
-  std::vector<SourceFile> files;   // the template and everything it includes, and attune_config.h
-  std::string hash;                // of all of it
+  std::string entry;              // name of the extern "C" kernel
+  std::string main_path;          // "flash_fwd.cuh"
+  std::vector<SourceFile> files;  // the template and everything it includes, and attune_config.h
+  std::string hash;               // of all of it
 
   const SourceFile& file(std::string_view path) const;
 };
@@ -39,8 +39,9 @@ class TemplateStore {
 // The content hash of a set of files, whatever their order.
 std::string hash_of(const std::vector<SourceFile>& files);
 
-// Writes attune_config.h (one #define per constant, by name) and gathers the template with what it includes; never edits it.
-// The hash covers only files that are reached, so another family's change does not touch it.
-KernelSource specialize(const TemplateStore& store, const Family& family, const Problem& problem, const Config& config);
+// Writes attune_config.h (one #define per constant, by name) and gathers the template with what it includes;
+// never edits it. The hash covers only files that are reached, so another family's change does not touch it.
+KernelSource specialize(const TemplateStore& store, const Family& family, const Problem& problem,
+                        const Config& config);
 
 }  // namespace attune

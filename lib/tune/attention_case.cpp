@@ -9,8 +9,10 @@ namespace attune {
 
 AttentionCase::AttentionCase(const Problem& problem, uint64_t seed, double q_deviation) : problem_(problem) {
   const Layout layout = problem.layout == Layout::bshd ? Layout::bshd : Layout::bhsd;
-  const auto make = [&](int64_t heads, int64_t rows, int64_t columns, uint64_t tensor_seed, double deviation) {
-    HostTensor tensor(problem.dtype, {problem.batch, heads, rows, columns}, layout, TensorPadding::fenced(problem.dtype));
+  const auto make = [&](int64_t heads, int64_t rows, int64_t columns, uint64_t tensor_seed,
+                        double deviation) {
+    HostTensor tensor(problem.dtype, {problem.batch, heads, rows, columns}, layout,
+                      TensorPadding::fenced(problem.dtype));
     tensor.fill_random(tensor_seed, 0, deviation);
     return tensor;
   };
@@ -22,17 +24,20 @@ AttentionCase::AttentionCase(const Problem& problem, uint64_t seed, double q_dev
   naive_ = naive_attention(inputs);
 }
 
-float AttentionCase::scale() const { return static_cast<float>(1 / std::sqrt(static_cast<double>(problem_.head_dim))); }
+float AttentionCase::scale() const {
+  return static_cast<float>(1 / std::sqrt(static_cast<double>(problem_.head_dim)));
+}
 
 AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const Config& config,
                                    const Module& module) const {
   const TensorPadding padding = TensorPadding::fenced(problem_.dtype);
   const Layout layout = problem_.layout == Layout::bshd ? Layout::bshd : Layout::bhsd;
   AttentionOutput output{
-      .o = HostTensor(problem_.dtype, {problem_.batch, problem_.heads_q, problem_.seqlen_q, problem_.head_dim_v}, layout,
+      .o = HostTensor(problem_.dtype,
+                      {problem_.batch, problem_.heads_q, problem_.seqlen_q, problem_.head_dim_v}, layout,
                       padding),
-      .lse = HostTensor(DType::f32, {1, 1, 1, problem_.batch * problem_.heads_q * problem_.seqlen_q}, Layout::bhsd,
-                        TensorPadding::fenced(DType::f32))};
+      .lse = HostTensor(DType::f32, {1, 1, 1, problem_.batch * problem_.heads_q * problem_.seqlen_q},
+                        Layout::bhsd, TensorPadding::fenced(DType::f32))};
   HostTensor q = q_, k = k_, v = v_;
   const DeviceTensor q_device(backend, q), k_device(backend, k), v_device(backend, v);
   const DeviceTensor o_device(backend, output.o), lse_device(backend, output.lse);
@@ -62,7 +67,8 @@ Comparison AttentionCase::compare(const AttentionOutput& output) const {
   return compare_attention(output.o, lse, reference_, naive_);
 }
 
-Comparison AttentionCase::check(Backend& backend, const Family& family, const Config& config, const Module& module) const {
+Comparison AttentionCase::check(Backend& backend, const Family& family, const Config& config,
+                                const Module& module) const {
   return compare(run(backend, family, config, module));
 }
 

@@ -18,13 +18,16 @@ struct AttentionOutput {
 
 class AttentionCase final : public ValidationCase {
  public:
-  // `problem` holds the actual sizes. All tensors lie between NaNs: margins, and gaps between rows, heads and sequences.
-  // `q_deviation` is that of the queries: 1 gives logits of a few units, 40 logits far beyond +-88.
+  // `problem` holds the actual sizes. All tensors lie between NaNs: margins, and gaps between rows, heads and
+  // sequences. `q_deviation` is that of the queries: 1 gives logits of a few units, 40 logits far beyond
+  // +-88.
   AttentionCase(const Problem& problem, uint64_t seed, double q_deviation);
 
-  Comparison check(Backend& backend, const Family& family, const Config& config, const Module& module) const override;
+  Comparison check(Backend& backend, const Family& family, const Config& config,
+                   const Module& module) const override;
 
-  AttentionOutput run(Backend& backend, const Family& family, const Config& config, const Module& module) const;
+  AttentionOutput run(Backend& backend, const Family& family, const Config& config,
+                      const Module& module) const;
   Comparison compare(const AttentionOutput& output) const;
 
  private:

@@ -5,13 +5,15 @@
 namespace attune {
 namespace {
 
-// NVRTC and the host compiler both scale with cores; beyond this the images come faster than they can be validated.
+// NVRTC and the host compiler both scale with cores; beyond this the images come faster than they can be
+// validated.
 constexpr size_t kMaxThreads = 16;
 
 }  // namespace
 
-CompileQueue::CompileQueue(Compiler& compiler, CompiledImages& images, const TemplateStore& templates, const Problem& problem,
-                           std::span<const Candidate* const> candidates, std::chrono::steady_clock::time_point deadline)
+CompileQueue::CompileQueue(Compiler& compiler, CompiledImages& images, const TemplateStore& templates,
+                           const Problem& problem, std::span<const Candidate* const> candidates,
+                           std::chrono::steady_clock::time_point deadline)
     : compiler_(compiler),
       images_(images),
       templates_(templates),
@@ -20,7 +22,8 @@ CompileQueue::CompileQueue(Compiler& compiler, CompiledImages& images, const Tem
       deadline_(deadline) {
   const size_t cores = std::max(1u, std::thread::hardware_concurrency());
   working_ = std::min({cores, kMaxThreads, candidates.size()});
-  for (size_t i = 0, count = working_; i < count; ++i) threads_.emplace_back([this] { work(); });
+  for (size_t i = 0, count = working_; i < count; ++i)
+    threads_.emplace_back([this] { work(); });
 }
 
 CompileQueue::~CompileQueue() {

@@ -19,19 +19,20 @@
 namespace attune {
 
 struct Compiled {
-  size_t index;        // into the candidates
+  size_t index;  // into the candidates
   ImageResult image;
 };
 
 class CompileQueue {
  public:
   // Starts compiling in the order given; no candidate is begun after the deadline, but the first always is.
-  CompileQueue(Compiler& compiler, CompiledImages& images, const TemplateStore& templates, const Problem& problem,
-               std::span<const Candidate* const> candidates, std::chrono::steady_clock::time_point deadline);
+  CompileQueue(Compiler& compiler, CompiledImages& images, const TemplateStore& templates,
+               const Problem& problem, std::span<const Candidate* const> candidates,
+               std::chrono::steady_clock::time_point deadline);
   ~CompileQueue();
 
-  // The next one to become ready, whichever; nothing when all that were begun have been handed over. Throws what the compiler
-  // throws (NO_COMPILER).
+  // The next one to become ready, whichever; nothing when all that were begun have been handed over. Throws
+  // what the compiler throws (NO_COMPILER).
   std::optional<Compiled> next();
 
  private:

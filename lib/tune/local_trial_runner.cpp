@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,7 +20,8 @@ std::string key_of(const Trial& trial) {
 
 class LocalTrialRunner final : public TrialRunner {
  public:
-  LocalTrialRunner(Backend& backend, const Problem& problem) : backend_(backend), problem_(problem), validation_(problem) {}
+  LocalTrialRunner(Backend& backend, const Problem& problem)
+      : backend_(backend), problem_(problem), validation_(problem) {}
 
   void validate(Trial& trial, const CompiledImage& image) override {
     const Candidate& candidate = trial.candidate;
@@ -57,7 +60,14 @@ class LocalTrialRunner final : public TrialRunner {
       budget.maximum_rounds = 1;
     }
     const std::vector<Measurement> measurements = measure_candidates(backend_, timed, budget);
-    for (size_t i = 0; i < trials.size(); ++i) trials[i]->measurement = measurements[i];
+    double winner = std::numeric_limits<double>::infinity();
+    for (const Measurement& measurement : measurements) {
+      if (!measurement.eliminated) winner = std::min(winner, measurement.median);
+    }
+    for (size_t i = 0; i < trials.size(); ++i) {
+      trials[i]->measurement = measurements[i];
+      trials[i]->lost_to_seconds = measurements[i].eliminated ? winner : 0;
+    }
   }
 
  private:

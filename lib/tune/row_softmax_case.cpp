@@ -7,13 +7,15 @@ namespace attune {
 
 RowSoftmaxCase::RowSoftmaxCase(const Problem& problem, uint64_t seed, double deviation)
     : problem_(problem),
-      x_(problem.dtype, {1, 1, problem.seqlen_q, problem.seqlen_kv}, Layout::bhsd, TensorPadding::fenced(problem.dtype)) {
+      x_(problem.dtype, {1, 1, problem.seqlen_q, problem.seqlen_kv}, Layout::bhsd,
+         TensorPadding::fenced(problem.dtype)) {
   problem_.batch = problem_.heads_q = 1;
   x_.fill_random(seed, 0, deviation);
   reference_ = reference_row_softmax(x_);
 }
 
-Comparison RowSoftmaxCase::check(Backend& backend, const Family& family, const Config& config, const Module& module) const {
+Comparison RowSoftmaxCase::check(Backend& backend, const Family& family, const Config& config,
+                                 const Module& module) const {
   HostTensor x = x_;
   HostTensor y = x_;
   y.poison();

@@ -13,7 +13,8 @@ class RowSoftmaxCase final : public ValidationCase {
   // `problem` holds the actual sizes; `deviation` is that of the elements.
   RowSoftmaxCase(const Problem& problem, uint64_t seed, double deviation);
 
-  Comparison check(Backend& backend, const Family& family, const Config& config, const Module& module) const override;
+  Comparison check(Backend& backend, const Family& family, const Config& config,
+                   const Module& module) const override;
 
  private:
   Problem problem_;

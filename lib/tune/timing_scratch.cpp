@@ -26,7 +26,8 @@ std::array<Shape, 4> shapes(const Problem& problem) {
 }
 
 int64_t bytes_of(const Problem& problem, const Shape& shape) {
-  return problem.batch * shape.heads * shape.rows * shape.columns * static_cast<int64_t>(size_of(problem.dtype));
+  return problem.batch * shape.heads * shape.rows * shape.columns *
+         static_cast<int64_t>(size_of(problem.dtype));
 }
 
 int64_t lse_bytes(const Problem& problem) {
@@ -48,7 +49,8 @@ void fill_with_noise(Backend& backend, void* destination, int64_t bytes, DType d
   const auto pool_bytes = static_cast<int64_t>(kPeriod * size_of(dtype));
   std::vector<std::byte> host(static_cast<size_t>(bytes));
   for (int64_t offset = 0; offset < bytes; offset += pool_bytes) {
-    std::copy_n(pool.storage().begin() + pool.offset_bytes(), std::min(pool_bytes, bytes - offset), host.begin() + offset);
+    std::copy_n(pool.storage().begin() + pool.offset_bytes(), std::min(pool_bytes, bytes - offset),
+                host.begin() + offset);
   }
   backend.copy(destination, host.data(), host.size());
 }
@@ -57,7 +59,8 @@ void fill_with_noise(Backend& backend, void* destination, int64_t bytes, DType d
 
 int64_t TimingScratch::bytes(const Problem& problem) {
   int64_t total = lse_bytes(problem);
-  for (const Shape& shape : shapes(problem)) total += bytes_of(problem, shape);
+  for (const Shape& shape : shapes(problem))
+    total += bytes_of(problem, shape);
   return total;
 }
 

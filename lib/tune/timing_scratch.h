@@ -13,8 +13,8 @@ namespace attune {
 
 class TimingScratch {
  public:
-  // Allocates and fills the inputs with normal numbers: zeros would run faster than real data do. Throws Error
-  // (OUT_OF_MEMORY).
+  // Allocates and fills the inputs with normal numbers: zeros would run faster than real data do. Throws
+  // Error (OUT_OF_MEMORY).
   TimingScratch(Backend& backend, const Problem& problem);
 
   static int64_t bytes(const Problem& problem);

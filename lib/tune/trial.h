@@ -17,9 +17,10 @@ struct Trial {
   int registers = 0;       // per thread, as compiled
   int spill_bytes = 0;     // per thread
   double compile_seconds = 0;
-  double max_error = 0;       // worst error over its tolerance, in validation
-  Measurement measurement{};  // without samples when not timed
-  bool reused = false;        // answered by a fresh record instead of being timed again
+  double max_error = 0;        // worst error over its tolerance, in validation
+  Measurement measurement{};   // without samples when not timed
+  double lost_to_seconds = 0;  // the winner's median, when this one left the race early
+  bool reused = false;         // answered by a fresh record instead of being timed again
 
   bool timed() const { return outcome == Outcome::ok && !measurement.samples.empty(); }
 };

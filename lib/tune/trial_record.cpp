@@ -25,6 +25,7 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
     record.median_seconds = trial.measurement.median;
     record.ci_low_seconds = trial.measurement.ci_low;
     record.ci_high_seconds = trial.measurement.ci_high;
+    record.lost_to_seconds = trial.lost_to_seconds;
   }
   record.registers = trial.registers;
   record.spill_bytes = trial.spill_bytes;
@@ -52,8 +53,8 @@ const Record* find_answer(const std::vector<Record>& records, const Trial& trial
   const std::string config = to_string(trial.candidate.config);
   const auto answers = [&](const Record& record) {
     return record.family == trial.candidate.family->name() && record.config == config &&
-           record.image_hash == trial.image_hash && record.outcome == Outcome::ok && record.median_seconds > 0 &&
-           is_fresh(record, now);
+           record.image_hash == trial.image_hash && record.outcome == Outcome::ok &&
+           record.median_seconds > 0 && is_fresh(record, now);
   };
   const auto newest = std::find_if(records.rbegin(), records.rend(), answers);
   return newest == records.rend() ? nullptr : &*newest;
@@ -66,7 +67,9 @@ void reuse(const Record& record, Trial& trial) {
   trial.measurement = {.samples = record.samples,
                        .median = record.median_seconds,
                        .ci_low = record.ci_low_seconds,
-                       .ci_high = record.ci_high_seconds};
+                       .ci_high = record.ci_high_seconds,
+                       .eliminated = record.lost_to_seconds > 0};
+  trial.lost_to_seconds = record.lost_to_seconds;
 }
 
 }  // namespace attune

@@ -13,8 +13,8 @@ namespace attune {
 Record record_of(const Trial& trial, const Problem& problem, const Problem& timed, Backend& backend,
                  const Margin& margin);
 
-// The newest fresh record that answers this trial: the same family, config and image, timed, by this toolchain. nullptr when there
-// is none.
+// The newest fresh record that answers this trial: the same family, config and image, timed, by this
+// toolchain. nullptr when there is none.
 const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Toolchain& now);
 
 // Takes over outcome and measurement.

@@ -1,5 +1,5 @@
-// TrialRunner: validates and times compiled candidates. The seam between the search and where candidates run: in this process for
-// now, in a worker process later.
+// TrialRunner: validates and times compiled candidates. The seam between the search and where candidates run:
+// in this process for now, in a worker process later.
 #pragma once
 
 #include <chrono>
@@ -19,8 +19,9 @@ class TrialRunner {
 
   virtual ~TrialRunner() = default;
 
-  // Loads the image and compares its results with the reference; sets the trial's outcome, reason and error. A candidate that
-  // fails is an outcome; Error (CONTEXT_LOST, OUT_OF_MEMORY) means that no further trial is possible.
+  // Loads the image and compares its results with the reference; sets the trial's outcome, reason and error.
+  // A candidate that fails is an outcome; Error (CONTEXT_LOST, OUT_OF_MEMORY) means that no further trial is
+  // possible.
   virtual void validate(Trial& trial, const CompiledImage& image) = 0;
 
   // Times validated trials against each other, at the problem's real size, until told apart or the deadline.

@@ -15,24 +15,28 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 Clock::time_point deadline_after(Clock::time_point start, double seconds) {
   if (seconds <= 0) return Clock::time_point::max();
   return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-// Pruning: the candidates that fit become trials, in cost-model order, up to the limit; the others are trials with their reason.
+// Pruning: the candidates that fit become trials, in cost-model order, up to the limit; the others are trials
+// with their reason.
 std::vector<Trial> make_trials(const Problem& problem, const DeviceSpec& device, const TuneOptions& options) {
   std::string why_not;
   std::vector<Candidate> candidates = enumerate_candidates(problem, device, options.margin, &why_not);
   if (candidates.empty()) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "no family computes {} on {}: {}", describe(problem), device.name, why_not);
+    fail(ATTUNE_ERROR_UNSUPPORTED, "no family computes {} on {}: {}", describe(problem), device.name,
+         why_not);
   }
   if (!candidates.front().verdict.fits) {
-    fail(ATTUNE_ERROR_NO_FEASIBLE_CONFIG, "none of {} configs for {} fits {}; the first: {} {}: {}", candidates.size(),
-         describe(problem), device.name, candidates.front().family->name(), to_string(candidates.front().config),
-         candidates.front().verdict.reason);
+    fail(ATTUNE_ERROR_NO_FEASIBLE_CONFIG, "none of {} configs for {} fits {}; the first: {} {}: {}",
+         candidates.size(), describe(problem), device.name, candidates.front().family->name(),
+         to_string(candidates.front().config), candidates.front().verdict.reason);
   }
   std::vector<Trial> trials;
   size_t fitting = 0;
@@ -56,7 +60,9 @@ class TuneRun {
   }
 
   TuneReport& report() { return report_; }
-  Clock::time_point deadline(double share = 1) const { return deadline_after(start_, options_.seconds * share); }
+  Clock::time_point deadline(double share = 1) const {
+    return deadline_after(start_, options_.seconds * share);
+  }
 
   void begin(const char* stage, size_t total) {
     stage_ = stage;
@@ -69,17 +75,20 @@ class TuneRun {
     ++done_;
     if (!options_.progress) return;
     const double spent = seconds_since(stage_start_);
-    options_.progress({.stage = stage_,
-                       .done = done_,
-                       .total = total_,
-                       .elapsed_seconds = seconds_since(start_),
-                       .eta_seconds = spent / static_cast<double>(done_) * static_cast<double>(total_ - done_),
-                       .candidate = what});
+    options_.progress(
+        {.stage = stage_,
+         .done = done_,
+         .total = total_,
+         .elapsed_seconds = seconds_since(start_),
+         .eta_seconds = spent / static_cast<double>(done_) * static_cast<double>(total_ - done_),
+         .candidate = what});
   }
 
-  // Compiles every trial that is not pruned; `ready` takes each one that compiled.
+  // Compiles every trial that is not pruned; `ready` takes each one with its image, nullptr when it did not
+  // compile.
   template <typename Ready>
-  void compile(Compiler& compiler, CompiledImages& images, const TemplateStore& templates, const Ready& ready) {
+  void compile(Compiler& compiler, CompiledImages& images, const TemplateStore& templates,
+               const Ready& ready) {
     std::vector<const Candidate*> candidates;
     for (const Trial& trial : report_.trials) {
       if (trial.outcome == Outcome::ok) candidates.push_back(&trial.candidate);
@@ -92,7 +101,7 @@ class TuneRun {
       Trial& trial = report_.trials[compiled->index];  // those that fit come first
       tried[compiled->index] = true;
       take_image(trial, *compiled->image.result);
-      if (trial.outcome == Outcome::ok) ready(trial, *compiled->image.result->image);
+      ready(trial, compiled->image.result->image ? &*compiled->image.result->image : nullptr);
       finished(fmt::format("{}: {}", to_string(trial.candidate.config), name_of(trial.outcome)));
     }
     drop_untried(tried);
@@ -103,7 +112,8 @@ class TuneRun {
     if (untimed == 0) return;
     report_.complete = false;
     if (!report_.note.empty()) report_.note += "; ";
-    report_.note += fmt::format("{} of {} candidates were not timed within {:g} s", untimed, candidates, options_.seconds);
+    report_.note += fmt::format("{} of {} candidates were not timed within {:g} s", untimed, candidates,
+                                options_.seconds);
   }
 
   TuneReport finish() {
@@ -129,7 +139,8 @@ class TuneRun {
     const auto untried = static_cast<size_t>(std::count(tried.begin(), tried.end(), false));
     report_.complete = untried == 0;
     if (untried > 0) {
-      report_.note = fmt::format("{} of {} candidates were not tried within {:g} s", untried, tried.size(), options_.seconds);
+      report_.note = fmt::format("{} of {} candidates were not tried within {:g} s", untried, tried.size(),
+                                 options_.seconds);
     }
     std::vector<Trial> kept;
     for (size_t i = 0; i < report_.trials.size(); ++i) {
@@ -147,13 +158,14 @@ class TuneRun {
   size_t total_ = 0;
 };
 
-// The problem that is timed for `problem`: itself, or with fewer sequences and then fewer heads where scratch memory is bounded.
-// What is dropped are whole waves of equal tiles, so the candidates' order stays.
+// The problem that is timed for `problem`: itself, or with fewer sequences and then fewer heads where scratch
+// memory is bounded. What is dropped are whole waves of equal tiles, so the candidates' order stays.
 Problem timing_problem(const Problem& problem, const Backend& backend, const TuneOptions& options) {
   const auto free = static_cast<int64_t>(std::min<size_t>(backend.free_bytes(), INT64_MAX));
   const int64_t limit = options.scratch_bytes > 0 ? std::min(options.scratch_bytes, free) : free;
   Problem timed = problem;
-  while (TimingScratch::bytes(timed) > limit && timed.batch > 1) timed.batch = (timed.batch + 1) / 2;
+  while (TimingScratch::bytes(timed) > limit && timed.batch > 1)
+    timed.batch = (timed.batch + 1) / 2;
   while (TimingScratch::bytes(timed) > limit && timed.heads_kv % 2 == 0) {
     timed.heads_kv /= 2;
     timed.heads_q /= 2;
@@ -165,14 +177,42 @@ Problem timing_problem(const Problem& problem, const Backend& backend, const Tun
   return timed;
 }
 
-// The database ranks, so that a plan made now would choose the same; the winner is its best that was a trial here.
+// Adds trials to the database as soon as they are known, so that what ends the run early loses nothing. A
+// candidate that is over budget again, for the same reason, is not news.
+class TrialLog {
+ public:
+  TrialLog(const TuneReport& report, const TuneResources& resources, const Margin& margin,
+           const std::vector<Record>& known)
+      : report_(report), resources_(resources), margin_(margin), known_(known) {}
+
+  void add(const Trial& trial) {
+    const Record record = record_of(trial, report_.problem, report_.timed, resources_.backend, margin_);
+    const auto same = [&](const Record& old) {
+      return old.outcome == Outcome::over_budget && old.config == record.config &&
+             old.family == record.family && old.reason == record.reason;
+    };
+    const bool is_news =
+        trial.outcome != Outcome::over_budget || std::none_of(known_.begin(), known_.end(), same);
+    if (is_news) resources_.database.add(record);
+  }
+
+ private:
+  const TuneReport& report_;
+  const TuneResources& resources_;
+  const Margin margin_;
+  const std::vector<Record>& known_;
+};
+
+// The database ranks, so that a plan made now would choose the same; the winner is its best that was a trial
+// here.
 std::optional<size_t> find_winner(const TuneReport& report, TuningDb& database, const std::string& device,
                                   const std::string& bucket, const Toolchain& now) {
   for (const Choice& choice : database.ranked(device, bucket, now)) {
     for (size_t i = 0; i < report.trials.size(); ++i) {
       const Trial& trial = report.trials[i];
       if (trial.timed() && trial.image_hash == choice.record.image_hash &&
-          to_string(trial.candidate.config) == choice.record.config && trial.candidate.family->name() == choice.record.family) {
+          to_string(trial.candidate.config) == choice.record.config &&
+          trial.candidate.family->name() == choice.record.family) {
         return i;
       }
     }
@@ -191,17 +231,23 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
   const std::string device = device_key(backend.name(), backend.device());
   const std::string bucket = bucket_key(problem, backend.device().multiprocessors);
   const Toolchain now{backend.compiler().identity(), backend.driver_version()};
-  const std::vector<Record> known =
-      options.force ? std::vector<Record>{} : resources.database.records({.device_key = device, .bucket = bucket});
+  const std::vector<Record> known = resources.database.records({.device_key = device, .bucket = bucket});
+  TrialLog log(run.report(), resources, options.margin, known);
+  for (const Trial& trial : run.report().trials) {
+    if (trial.outcome == Outcome::over_budget) log.add(trial);
+  }
 
   const std::unique_ptr<TrialRunner> runner = make_local_trial_runner(backend, timed);
-  run.compile(backend.compiler(), resources.images, resources.templates, [&](Trial& trial, const CompiledImage& image) {
-    if (const Record* answer = find_answer(known, trial, now)) {
-      reuse(*answer, trial);
-    } else {
-      runner->validate(trial, image);
-    }
-  });
+  run.compile(backend.compiler(), resources.images, resources.templates,
+              [&](Trial& trial, const CompiledImage* image) {
+                const Record* answer = image && !options.force ? find_answer(known, trial, now) : nullptr;
+                if (answer) {
+                  reuse(*answer, trial);
+                } else if (image) {
+                  runner->validate(trial, *image);
+                }
+                if (trial.outcome != Outcome::ok) log.add(trial);
+              });
 
   std::vector<Trial*> to_time;
   for (Trial& trial : run.report().trials) {
@@ -212,25 +258,25 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
     runner->time(to_time, run.deadline());
     run.finished(fmt::format("{} candidates", to_time.size()));
   }
-  size_t untimed = 0;
-  for (const Trial& trial : run.report().trials) {
-    const bool is_untimed = trial.outcome == Outcome::ok && !trial.timed();
-    untimed += is_untimed ? 1 : 0;
-    if (!trial.reused && !is_untimed) resources.database.add(record_of(trial, problem, timed, backend, options.margin));
+  for (const Trial* trial : to_time) {
+    if (trial->timed()) log.add(*trial);
   }
-  run.count_untimed(untimed, to_time.size());
+  const auto untimed =
+      std::count_if(to_time.begin(), to_time.end(), [](const Trial* trial) { return !trial->timed(); });
+  run.count_untimed(static_cast<size_t>(untimed), to_time.size());
   run.report().winner = find_winner(run.report(), resources.database, device, bucket, now);
   TuneReport report = run.finish();
-  resources.log.info("tuned {} in {:.1f} s: {} trials, winner {}", describe(problem), report.seconds, report.trials.size(),
+  resources.log.info("tuned {} in {:.1f} s: {} trials, winner {}", describe(problem), report.seconds,
+                     report.trials.size(),
                      report.winner ? to_string(report.trials[*report.winner].candidate.config) : "none");
   return report;
 }
 
-TuneReport compile_only(const Problem& problem, const DeviceSpec& device, Compiler& compiler, CompiledImages& images,
-                        const TemplateStore& templates, const TuneOptions& options) {
+TuneReport compile_only(const Problem& problem, const DeviceSpec& device, Compiler& compiler,
+                        CompiledImages& images, const TemplateStore& templates, const TuneOptions& options) {
   TuneRun run(problem, options);
   run.report().trials = make_trials(problem, device, options);
-  run.compile(compiler, images, templates, [](Trial&, const CompiledImage&) {});
+  run.compile(compiler, images, templates, [](Trial&, const CompiledImage*) {});
   return run.finish();
 }
 

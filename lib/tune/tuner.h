@@ -27,20 +27,20 @@ struct TuneResources {
 };
 
 struct TuneProgress {
-  const char* stage;        // "compile", "validate", "time"
+  const char* stage;  // "compile", "validate", "time"
   size_t done = 0;
   size_t total = 0;
   double elapsed_seconds = 0;
-  double eta_seconds = 0;   // of the stage; 0 when unknown
-  std::string candidate;    // the one just finished, with its outcome
+  double eta_seconds = 0;  // of the stage; 0 when unknown
+  std::string candidate;   // the one just finished, with its outcome
 };
 
 struct TuneOptions {
-  double seconds = 0;            // bound on wall time; 0: none
-  bool force = false;            // time again what fresh records answer
+  double seconds = 0;  // bound on wall time; 0: none
+  bool force = false;  // time again what fresh records answer
   Margin margin;
-  int64_t scratch_bytes = 0;     // bound on scratch memory; 0: what the device has free
-  size_t max_candidates = 0;     // 0: all
+  int64_t scratch_bytes = 0;                          // bound on scratch memory; 0: what the device has free
+  size_t max_candidates = 0;                          // 0: all
   std::function<void(const TuneProgress&)> progress;  // called on the tuning thread
 };
 
@@ -50,16 +50,16 @@ struct TuneReport {
   std::vector<Trial> trials;     // in cost-model order; over-budget ones last
   std::optional<size_t> winner;  // index into trials
   double seconds = 0;
-  bool complete = false;         // every fitting candidate was tried
-  std::string note;              // why it is not complete, or why nothing was tuned
+  bool complete = false;  // every fitting candidate was tried
+  std::string note;       // why it is not complete, or why nothing was tuned
 };
 
 // Throws Error when nothing can be tuned at all: NO_FEASIBLE_CONFIG, NO_COMPILER, OUT_OF_MEMORY, UNSUPPORTED.
 TuneReport tune(const Problem& problem, const TuneResources& resources, const TuneOptions& options);
 
-// Compiles every fitting candidate for a device that need not be there, and reports registers and spills; times nothing.
-// `outcome` is ok, over_budget or compile_failed. Nothing is recorded.
-TuneReport compile_only(const Problem& problem, const DeviceSpec& device, Compiler& compiler, CompiledImages& images,
-                        const TemplateStore& templates, const TuneOptions& options);
+// Compiles every fitting candidate for a device that need not be there, and reports registers and spills;
+// times nothing. `outcome` is ok, over_budget or compile_failed. Nothing is recorded.
+TuneReport compile_only(const Problem& problem, const DeviceSpec& device, Compiler& compiler,
+                        CompiledImages& images, const TemplateStore& templates, const TuneOptions& options);
 
 }  // namespace attune

@@ -41,7 +41,8 @@ Validation::Validation(const Problem& problem) {
     cases_.push_back(std::make_unique<RowSoftmaxCase>(resized(problem, 1, 5, 1), 8, 30.0));
     return;
   }
-  // More queries than keys: under a causal mask the first 106 rows see nothing. Then more keys than queries, with logits beyond
+  // More queries than keys: under a causal mask the first 106 rows see nothing. Then more keys than queries,
+  // with logits beyond
   // +-88, where exp overflows unless the maximum is taken off.
   const Problem few = with_few_heads(problem);
   cases_.push_back(std::make_unique<AttentionCase>(resized(few, 2, 203, 97), 11, 1.0));
@@ -50,7 +51,8 @@ Validation::Validation(const Problem& problem) {
 
 Validation::~Validation() = default;
 
-Comparison Validation::check(Backend& backend, const Family& family, const Config& config, const Module& module) const {
+Comparison Validation::check(Backend& backend, const Family& family, const Config& config,
+                             const Module& module) const {
   Comparison worst;
   for (const auto& validation_case : cases_) {
     worst = worse_of(worst, validation_case->check(backend, family, config, module));

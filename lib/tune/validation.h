@@ -1,5 +1,5 @@
-// Validation: a candidate computes small problems with odd lengths, fully masked rows and large logits, and is compared with the
-// reference before it may be timed. A wrong candidate cannot win.
+// Validation: a candidate computes small problems with odd lengths, fully masked rows and large logits, and
+// is compared with the reference before it may be timed. A wrong candidate cannot win.
 #pragma once
 
 #include <memory>
@@ -17,13 +17,15 @@ class ValidationCase {
  public:
   virtual ~ValidationCase() = default;
   // Runs the candidate on poisoned outputs between canaries. Throws what launching throws.
-  virtual Comparison check(Backend& backend, const Family& family, const Config& config, const Module& module) const = 0;
+  virtual Comparison check(Backend& backend, const Family& family, const Config& config,
+                           const Module& module) const = 0;
 };
 
 // The verdict on a candidate that wrote beside its tensor.
 Comparison canary_failure(const char* what);
 
-// The problems that stand for `problem`: its static fields, other lengths. The reference is computed here, once.
+// The problems that stand for `problem`: its static fields, other lengths. The reference is computed here,
+// once.
 class Validation {
  public:
   explicit Validation(const Problem& problem);

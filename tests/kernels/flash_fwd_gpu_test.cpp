@@ -1,4 +1,5 @@
-// flash_fwd on a GPU: the whole list of DESIGN.md for what is supported, and every config of the tuned problems.
+// flash_fwd on a GPU: the whole list of DESIGN.md for what is supported, and every config of the tuned
+// problems.
 #include <random>
 
 #include "kernels/families.h"
@@ -19,7 +20,13 @@ const std::vector<FlashFwdCase::Lengths> kLengths = {
     {799, 203}, {203, 799}, {1023, 129}, {64, 1023}, {1023, 1023}, {1025, 799}, {256, 1025}, {2048, 1}};
 
 Problem problem_of(DType dtype, int64_t head_dim, Mask mask) {
-  return {.dtype = dtype, .mask = mask, .batch = 1, .heads_q = 4, .heads_kv = 2, .head_dim = head_dim, .head_dim_v = head_dim};
+  return {.dtype = dtype,
+          .mask = mask,
+          .batch = 1,
+          .heads_q = 4,
+          .heads_kv = 2,
+          .head_dim = head_dim,
+          .head_dim_v = head_dim};
 }
 
 // Capacity-sized, so that the first choice is the one large problems take.
@@ -51,7 +58,8 @@ TEST_CASE("flash_fwd on a GPU is right for logits far beyond what exp can take",
   for (const DType dtype : kDTypes) {
     for (const Mask mask : kMasks) {
       const Problem problem = problem_of(dtype, 64, mask);
-      cases.push_back({problem, choice_for(problem, bench.backend().device()), {{203, 799}, {1023, 129}}, 60});
+      cases.push_back(
+          {problem, choice_for(problem, bench.backend().device()), {{203, 799}, {1023, 129}}, 60});
     }
   }
   check_flash_fwd(bench, cases);
@@ -60,7 +68,9 @@ TEST_CASE("flash_fwd on a GPU is right for logits far beyond what exp can take",
 TEST_CASE("flash_fwd on a GPU is right for random problems", "[gpu]") {
   KernelBench bench = KernelBench::on_cuda();
   std::mt19937 random(2026);
-  const auto pick = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+  const auto pick = [&](int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  };
   std::vector<FlashFwdCase> cases;
   for (int i = 0; i < 60; ++i) {
     Problem problem = problem_of(kDTypes[pick(0, 2)], 8 * pick(1, 32), kMasks[pick(0, 1)]);
@@ -70,8 +80,10 @@ TEST_CASE("flash_fwd on a GPU is right for random problems", "[gpu]") {
     problem.layout = pick(0, 1) == 0 ? Layout::bhsd : Layout::bshd;
     std::vector<Candidate> candidates = enumerate_candidates(problem, bench.backend().device(), {});
     std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.verdict.fits; });
-    const Candidate& candidate = candidates[static_cast<size_t>(pick(0, static_cast<int64_t>(candidates.size()) - 1))];
-    cases.push_back({problem, candidate.config, {{pick(1, 700), pick(1, 700)}, {pick(1, 700), pick(1, 700)}}});
+    const Candidate& candidate =
+        candidates[static_cast<size_t>(pick(0, static_cast<int64_t>(candidates.size()) - 1))];
+    cases.push_back(
+        {problem, candidate.config, {{pick(1, 700), pick(1, 700)}, {pick(1, 700), pick(1, 700)}}});
   }
   check_flash_fwd(bench, cases);
 }
@@ -86,7 +98,8 @@ TEST_CASE("every config passes validation and needs what was predicted", "[gpu]"
       std::vector<Candidate> candidates = enumerate_candidates(problem, bench.backend().device(), {});
       std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.verdict.fits; });
       std::vector<std::pair<Problem, Candidate>> work;
-      for (const Candidate& candidate : candidates) work.push_back({problem, candidate});
+      for (const Candidate& candidate : candidates)
+        work.push_back({problem, candidate});
       bench.precompile(work);
       for (const Candidate& candidate : candidates) {
         const Module& module = bench.module(problem, *candidate.family, candidate.config);
@@ -114,7 +127,8 @@ TEST_CASE("small flash_fwd problems for the sanitizers", "[gpu][sanitizer]") {
   for (const DType dtype : kDTypes) {
     for (const int64_t head_dim : {40, 128}) {
       const Problem problem = problem_of(dtype, head_dim, Mask::causal);
-      cases.push_back({problem, choice_for(problem, bench.backend().device()), {{203, 97}, {129, 259}, {1, 33}}});
+      cases.push_back(
+          {problem, choice_for(problem, bench.backend().device()), {{203, 97}, {129, 259}, {1, 33}}});
     }
   }
   check_flash_fwd(bench, cases);

@@ -42,8 +42,9 @@ TEST_CASE("flash_fwd on simt is right for every kind of head dimension", "[simt]
 
 TEST_CASE("flash_fwd on simt is right for every dtype and mask, with all lengths from one kernel", "[simt]") {
   KernelBench bench = KernelBench::on_simt();
-  const std::vector<FlashFwdCase::Lengths> lengths = {{1, 1},     {3, 3},     {97, 97},  {113, 127}, {127, 113},
-                                                      {128, 128}, {129, 203}, {203, 97}, {203, 1},   {300, 256}};
+  const std::vector<FlashFwdCase::Lengths> lengths = {{1, 1},     {3, 3},     {97, 97},   {113, 127},
+                                                      {127, 113}, {128, 128}, {129, 203}, {203, 97},
+                                                      {203, 1},   {300, 256}};
   std::vector<FlashFwdCase> cases;
   for (const DType dtype : {DType::f16, DType::bf16, DType::f32}) {
     for (const Mask mask : {Mask::none, Mask::causal}) {
@@ -62,6 +63,7 @@ TEST_CASE("flash_fwd on simt is right for every tunable", "[simt]") {
                           {problem, config_of(64, 128, 4, 1, 1), kFew},
                           {problem, config_of(128, 32, 8, 2, 1), kFew},
                           {single, config_of(128, 32, 8, 2, 0), kFew},
+                          {single, config_of(16, 16, 1, 1, 0), kFew},
                           {single, config_of(128, 64, 4, 1, 0), kFew}});
 }
 
@@ -110,11 +112,13 @@ TEST_CASE("flash_fwd on simt passes the tuner's validation on other architecture
 
 TEST_CASE("row_softmax on simt is right for every config", "[simt]") {
   KernelBench bench = KernelBench::on_simt();
-  const Problem problem{.operation = Operation::row_softmax, .dtype = DType::f32, .seqlen_q = 64, .seqlen_kv = 64};
+  const Problem problem{
+      .operation = Operation::row_softmax, .dtype = DType::f32, .seqlen_q = 64, .seqlen_kv = 64};
   const Validation validation(problem);
   const Family& family = row_softmax_family();
   for (const Config& config : family.space(problem, bench.backend().device()).enumerate()) {
-    const Comparison comparison = validation.check(bench.backend(), family, config, bench.module(problem, family, config));
+    const Comparison comparison =
+        validation.check(bench.backend(), family, config, bench.module(problem, family, config));
     INFO(to_string(config) << ": " << comparison.reason);
     CHECK(comparison.ok);
   }

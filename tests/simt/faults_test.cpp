@@ -46,9 +46,9 @@ TEST_CASE("a barrier that was removed is a data race", "[simt]") {
   RowSoftmaxLaunch work(9, 300);
   const KernelSource source = with_change(
       row_softmax_source(), kRowSoftmax,
-      "block_barrier();\n  float result = partial.load(0);\n  for (int warp = 1; warp < WARPS; ++warp) "
+      "block_barrier();\n  float result = partial.load(0);\n  for (int warp = 1; warp < WARPS; ++warp)\n    "
       "result = maximum(",
-      "float result = partial.load(0);\n  for (int warp = 1; warp < WARPS; ++warp) result = maximum(");
+      "float result = partial.load(0);\n  for (int warp = 1; warp < WARPS; ++warp)\n    result = maximum(");
   check_reported(source, work.launch,
                  {"row_softmax: block 0, thread ", "data race on shared byte", "between"});
 }
@@ -64,7 +64,7 @@ TEST_CASE("shared memory used again without a barrier is a data race", "[simt]")
 TEST_CASE("a barrier in one branch only is reported", "[simt]") {
   RowSoftmaxLaunch work(9, 300);
   const std::string barrier =
-      "block_barrier();\n  float result = partial.load(0);\n  for (int warp = 1; warp < WARPS; ++warp) "
+      "block_barrier();\n  float result = partial.load(0);\n  for (int warp = 1; warp < WARPS; ++warp)\n    "
       "result += ";
   const std::string rest = barrier.substr(barrier.find('\n'));
   SECTION("of one warp") {
@@ -101,9 +101,9 @@ TEST_CASE("an access outside shared memory is reported", "[simt]") {
     const KernelSource source = with_change(
         row_softmax_source(), kRowSoftmax,
         "partial.store(warp_index(), of_warp);\n  block_barrier();\n  float result = partial.load(0);\n"
-        "  for (int warp = 1; warp < WARPS; ++warp) result = maximum",
+        "  for (int warp = 1; warp < WARPS; ++warp)\n    result = maximum",
         "partial.store(warp_index() + 13, of_warp);\n  block_barrier();\n  float result = partial.load(0);\n"
-        "  for (int warp = 1; warp < WARPS; ++warp) result = maximum");
+        "  for (int warp = 1; warp < WARPS; ++warp)\n    result = maximum");
     check_reported(source, work.launch,
                    {"thread 96 (warp 3, lane 0)",
                     "store of 4 bytes at shared byte 64 is out of bounds: the block has 64 bytes"});

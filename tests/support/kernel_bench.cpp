@@ -16,9 +16,13 @@ KernelBench::KernelBench(std::unique_ptr<Backend> backend)
 KernelBench::KernelBench(KernelBench&&) = default;
 KernelBench::~KernelBench() = default;
 
-KernelBench KernelBench::on_simt(std::string_view arch) { return KernelBench(make_simt_backend(arch, "", Log())); }
+KernelBench KernelBench::on_simt(std::string_view arch) {
+  return KernelBench(make_simt_backend(arch, "", Log()));
+}
 
-KernelBench KernelBench::on_cuda() { return KernelBench(make_cuda_backend(-1, "", Log())); }
+KernelBench KernelBench::on_cuda() {
+  return KernelBench(make_cuda_backend(-1, "", Log()));
+}
 
 const Module& KernelBench::module(const Problem& problem, const Family& family, const Config& config) {
   const KernelSource source = specialize(templates_, family, problem, config);
@@ -37,7 +41,8 @@ void KernelBench::precompile(const std::vector<std::pair<Problem, Candidate>>& w
   parallel_for(static_cast<int64_t>(work.size()), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const auto& [problem, candidate] = work[static_cast<size_t>(i)];
-      images_->get_or_build(backend_->compiler(), specialize(templates_, *candidate.family, problem, candidate.config));
+      images_->get_or_build(backend_->compiler(),
+                            specialize(templates_, *candidate.family, problem, candidate.config));
     }
   });
 }

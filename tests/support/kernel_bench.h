@@ -1,4 +1,5 @@
-// KernelBench: specialises, compiles and loads kernels on a backend, as the library does, for tests that run templates.
+// KernelBench: specialises, compiles and loads kernels on a backend, as the library does, for tests that run
+// templates.
 #pragma once
 
 #include <map>

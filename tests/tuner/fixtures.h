@@ -34,6 +34,7 @@ inline TuneReport sample_report() {
   TuneReport report;
   report.problem = {
       .operation = Operation::row_softmax, .dtype = DType::f32, .seqlen_q = 1000, .seqlen_kv = 1000};
+  report.timed = report.problem;
   report.trials = {sample_trial(1, Outcome::ok, 20), sample_trial(2, Outcome::ok, 10),
                    sample_trial(4, Outcome::wrong_result), sample_trial(8, Outcome::over_budget)};
   report.trials[2].reason = "o: worst error\nsecond line";

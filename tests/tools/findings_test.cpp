@@ -1,5 +1,5 @@
-#include "support/catch.h"
 #include "tools/findings.h"
+#include "support/catch.h"
 
 using namespace attune;
 using Catch::Matchers::ContainsSubstring;

@@ -1,6 +1,6 @@
+#include "tuner/report_table.h"
 #include "support/catch.h"
 #include "tuner/fixtures.h"
-#include "tuner/report_table.h"
 
 using namespace attune;
 using namespace attune::tuner_test;

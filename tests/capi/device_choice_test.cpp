@@ -1,7 +1,7 @@
 // The words of ATTUNE_DEVICE.
+#include "capi/device_choice.h"
 #include "base/error.h"
 #include "capi/boundary.h"
-#include "capi/device_choice.h"
 #include "capi/fixtures.h"
 #include "support/catch.h"
 

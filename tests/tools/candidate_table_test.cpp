@@ -1,6 +1,6 @@
+#include "tools/candidate_table.h"
 #include "kernels/registry.h"
 #include "support/catch.h"
-#include "tools/candidate_table.h"
 
 using namespace attune;
 using Catch::Matchers::ContainsSubstring;

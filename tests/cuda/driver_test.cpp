@@ -4,8 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cuda/cuda_backend.h"
 #include "base/fork_detector.h"
+#include "cuda/cuda_backend.h"
 #include "cuda/sources.h"
 #include "support/catch.h"
 

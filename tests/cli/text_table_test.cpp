@@ -1,5 +1,5 @@
-#include "base/error.h"
 #include "cli/text_table.h"
+#include "base/error.h"
 #include "support/catch.h"
 
 using namespace attune;

@@ -1,5 +1,5 @@
-#include "db/fixtures.h"
 #include "db/ranking.h"
+#include "db/fixtures.h"
 #include "support/catch.h"
 
 using namespace attune;
@@ -57,14 +57,28 @@ TEST_CASE("the newest trial of a candidate replaces the older ones") {
     CHECK(order({fast, other, wrong}) == Configs{"A=2"});
     CHECK(order({wrong, other, fast}) == Configs{"A=1", "A=2"});
   }
-  SECTION("but another image or family is another candidate") {
+  SECTION("also when it is of another image: the templates have changed") {
     Record image = slow;
     image.image_hash = "ffff";
-    CHECK(order({fast, other, image}) == Configs{"A=1", "A=2", "A=1"});
+    CHECK(order({fast, other, image}) == Configs{"A=2", "A=1"});
+  }
+  SECTION("but another compiler or family is another candidate") {
+    Record compiler = slow;
+    compiler.compiler = "nvrtc 99.0 sm_90a";
+    CHECK(order({fast, other, compiler}) == Configs{"A=1", "A=2", "A=1"});
     Record family = slow;
     family.family = "flash_fwd_sm90";
     CHECK(order({fast, other, family}) == Configs{"A=1", "A=2", "A=1"});
   }
+}
+
+TEST_CASE("who lost a race early counts as no faster than what it lost to") {
+  Record loser = trial("A=1", 0.9, 0.91, 0.92);
+  loser.lost_to_seconds = 1;
+  const Record winner = trial("A=2", 0.99, 1, 1.01);
+  CHECK(order({loser, winner}) == Configs{"A=2", "A=1"});
+  // The winner's image is gone, and the new one is slow: what is known of the loser still stands.
+  CHECK(order({loser, winner, trial("A=2", 3.9, 4, 4.1)}) == Configs{"A=1", "A=2"});
 }
 
 TEST_CASE("ties go to less shared memory, then fewer registers, then the text") {
@@ -97,14 +111,6 @@ TEST_CASE("ties go to less shared memory, then fewer registers, then the text") 
     apart.shared_bytes = 1;
     check({"A=2", "A=3", "A=1"});
   }
-}
-
-TEST_CASE("equal in everything but the image is still one order") {
-  Record first = trial("A=1", 1, 1, 1);
-  Record second = first;
-  second.image_hash = "00";
-  CHECK(rank({first, second}, kNow).front().record.image_hash == "00");
-  CHECK(rank({second, first}, kNow).front().record.image_hash == "00");
 }
 
 TEST_CASE("a record is fresh under the same compiler and driver major") {
