@@ -1,6 +1,7 @@
 # The usual errands. Prerequisites: git, make, and either root, sudo or the packages scripts/setup.sh names.
 #   make demo     set up, build and show attune at work on whatever this machine has
 #   make test     set up, build everything, run the tests; the last line is "N passed, N failed"
+#   make check-gpu  on a GPU machine: the GPU tests, then compute-sanitizer over the kernels
 #   make build    build everything          make setup   install what a build needs
 #   make format   rewrite the C and C++ in house style
 #   make lint     clang-tidy and the format check
@@ -16,7 +17,7 @@ WITH_CUDA = if [ -z "$$CUDA_PATH" ] && [ -d "$(WHEELS)" ]; then export CUDA_PATH
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: setup build demo test format lint clean
+.PHONY: setup build demo test check-gpu format lint clean
 
 setup:
 	@scripts/setup.sh
@@ -34,6 +35,9 @@ test: setup
 	@cmake --preset $(PRESET) > /dev/null
 	@cmake --build $(BUILD) --parallel $(JOBS)
 	@$(WITH_CUDA) JOBS=$(JOBS) scripts/run_tests.sh $(BUILD)
+
+check-gpu: build
+	@$(WITH_CUDA) scripts/check_gpu.sh $(BUILD)
 
 format:
 	@scripts/format.sh --fix

@@ -27,12 +27,6 @@ class Module {
   virtual int static_shared_bytes() const = 0;
 };
 
-// The emulator's findings and a GPU's faults, as a value: a failing candidate is an expected outcome.
-struct RunResult {
-  bool ok = true;
-  std::string reason;  // with block and thread where the backend knows them
-};
-
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -58,6 +52,8 @@ class Backend {
   // Checks that the stream can be used here, then launches; allocates nothing on cuda. Throws Error
   // (LAUNCH_FAILED, INVALID_ARGUMENT for a stream of another device, CONTEXT_LOST).
   virtual void launch(const Module& module, const Launch& launch, Stream stream) = 0;
+  // A stream that waits for none of the caller's and is never captured: where plan creation launches.
+  virtual Stream planning_stream() const { return nullptr; }
   // Waits; reports what a kernel did wrong since the last call. Throws Error (LAUNCH_FAILED, CONTEXT_LOST).
   virtual void synchronize(Stream stream) = 0;
 

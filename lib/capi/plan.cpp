@@ -88,5 +88,6 @@ attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_arg
 attune_status attune_workspace_init(attune_plan_t plan, void* workspace, size_t workspace_bytes,
                                     struct CUstream_st*) {
   // No kernel wants a zeroed workspace yet.
-  return plan_boundary(plan, [&](const Plan& known) { known.check_workspace(workspace, workspace_bytes); });
+  return plan_boundary(
+      plan, [&](const Plan& known) { check_workspace(known.workspace_bytes(), workspace, workspace_bytes); });
 }

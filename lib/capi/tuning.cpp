@@ -85,10 +85,14 @@ TuningPolicy attune::planning_policy(const attune_context& context) {
 }
 
 void attune::tune_for_plan(attune_context& context, const Problem& problem) {
-  const double seconds = context.options.tuning_seconds;
-  const std::unique_lock lock(context.tuning, std::chrono::duration<double>(seconds));
-  if (!lock) {
-    fail(ATTUNE_ERROR_INTERNAL, "{} s have passed while this context was tuning another problem", seconds);
+  // Races of one context take turns, since they would disturb each other's times. Waiting counts as tuning.
+  const double bound = context.options.tuning_seconds;
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_lock lock(context.tuning, std::chrono::duration<double>(bound));
+  const double seconds =
+      bound - std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!lock || seconds <= 0) {
+    fail(ATTUNE_ERROR_INTERNAL, "{} s have passed while this context was tuning another problem", bound);
   }
   tune(problem, context.tune_resources(),
        {.seconds = seconds,

@@ -38,6 +38,7 @@ class CudaBackend : public Backend {
   std::unique_ptr<Module> load(const CompiledImage& image, uint32_t shared_bytes) override;
   void launch(const Module& module, const Launch& launch, Stream stream) override;
   void synchronize(Stream stream) override;
+  Stream planning_stream() const override { return copy_stream_->handle(); }
   std::vector<double> time(const Module& module, const Launch& launch, int repetitions) override;
 
  private:

@@ -35,9 +35,17 @@ bool lost_early(const Record& record) {
   return record.lost_to_seconds > 0;
 }
 
-// What a candidate takes, as far as it is known: not less than what it lost to.
+// Trials of one bucket may have measured different shapes, so times are compared by unit of work: a pair of
+// query and key. What else the work depends on is the same in a bucket.
+double pairs_of(const Record& record) {
+  const auto at_least_one = [](int64_t value) { return static_cast<double>(std::max<int64_t>(1, value)); };
+  return at_least_one(record.batch) * at_least_one(record.heads_q) * at_least_one(record.seqlen_q) *
+         at_least_one(record.seqlen_kv);
+}
+
+// What a candidate takes for a pair, as far as it is known: not less than what it lost to.
 double seconds_of(const Record& record) {
-  return std::max(record.median_seconds, record.lost_to_seconds);
+  return std::max(record.median_seconds, record.lost_to_seconds) / pairs_of(record);
 }
 
 // A trial of few samples has a wide interval; what it may cost to prefer it is bounded.
@@ -53,8 +61,9 @@ void append_ranked(std::vector<const Record*> rest, bool fresh, std::vector<Choi
     const double lowest_median = seconds_of(*rest.front());
     auto winner = rest.begin();
     for (auto other = rest.begin(); other != rest.end(); ++other) {
-      const bool ties = !lost_early(**other) && (*other)->ci_low_seconds <= lowest_median &&
-                        (*other)->median_seconds <= (1 + kLargestTie) * lowest_median;
+      const bool ties = !lost_early(**other) &&
+                        (*other)->ci_low_seconds / pairs_of(**other) <= lowest_median &&
+                        seconds_of(**other) <= (1 + kLargestTie) * lowest_median;
       if (ties && wins_tie(*other, *winner)) winner = other;
     }
     choices.push_back({.record = **winner, .match = Match::exact, .fresh = fresh});

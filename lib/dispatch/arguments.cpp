@@ -91,8 +91,10 @@ void check_output_strides(const TensorView& o, const Arguments& arguments, int64
 
 float resolve_scale(const Problem& capacity, double scale) {
   if (scale == 0) return static_cast<float>(1 / std::sqrt(static_cast<double>(capacity.head_dim)));
-  if (!std::isfinite(scale) || !std::isfinite(static_cast<float>(scale))) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "scale = {} is not finite in f32", scale);
+  // Kernels multiply with scale · log2(e) in f32.
+  const auto factor = static_cast<float>(static_cast<double>(static_cast<float>(scale)) * 1.4426950408889634);
+  if (!std::isnormal(static_cast<float>(scale)) || !std::isnormal(factor)) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "scale = {} is not a normal number in f32", scale);
   }
   if (scale < 0) fail(ATTUNE_ERROR_UNSUPPORTED, "scale = {}: a negative scale is not supported", scale);
   return static_cast<float>(scale);

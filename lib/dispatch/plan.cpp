@@ -21,10 +21,10 @@ Plan::Plan(Problem capacity, const Family& family, Config config, std::shared_pt
       match_(match),
       config_text_(fmt::format("{} {}", family_.name(), to_string(config_))) {}
 
-void Plan::check_workspace(const void* workspace, size_t bytes) const {
-  if (bytes < workspace_bytes() || (!workspace && workspace_bytes() > 0)) {
+void check_workspace(size_t needed, const void* workspace, size_t bytes) {
+  if (bytes < needed || (!workspace && needed > 0)) {
     fail(ATTUNE_ERROR_WORKSPACE, "workspace {} of {} bytes, {} are needed", fmt::ptr(workspace), bytes,
-         workspace_bytes());
+         needed);
   }
   if (const auto address = reinterpret_cast<uintptr_t>(workspace); address % kWorkspaceAlignment != 0) {
     fail(ATTUNE_ERROR_WORKSPACE, "workspace {:#x} is not aligned to {} bytes", address, kWorkspaceAlignment);
@@ -33,7 +33,7 @@ void Plan::check_workspace(const void* workspace, size_t bytes) const {
 
 void Plan::execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
                    Stream stream) const {
-  check_workspace(workspace, workspace_bytes);
+  check_workspace(this->workspace_bytes(), workspace, workspace_bytes);
   const Arguments arguments = resolve_arguments(capacity_, args);
   if (arguments.batch == 0 || arguments.seqlen_q == 0) return;
   Launch launch;

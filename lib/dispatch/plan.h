@@ -25,9 +25,6 @@ class Plan {
   const std::string& config_text() const { return config_text_; }  // "flash_fwd BLOCK_M=128 ..."
   size_t workspace_bytes() const { return 0; }                     // flash_fwd needs none
 
-  // Throws Error (WORKSPACE) with the numbers.
-  void check_workspace(const void* workspace, size_t bytes) const;
-
   // Checks, packs and launches; allocates nothing unless it fails. `args` is already widened to this
   // version's struct. Throws Error: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED,
   // CONTEXT_LOST.
@@ -43,6 +40,10 @@ class Plan {
   const Match match_;
   const std::string config_text_;
 };
+
+// The caller's workspace against what a plan needs: present, large enough, 256-byte aligned. Throws Error
+// (WORKSPACE) with the numbers.
+void check_workspace(size_t needed, const void* workspace, size_t bytes);
 
 // Turns the caller's arguments into checked ones: lengths within capacity, pointers present and aligned,
 // strides of the layout, the scale. Throws as execute does.

@@ -1,5 +1,7 @@
 #include "dispatch/planner.h"
 
+#include <algorithm>
+#include <exception>
 #include <optional>
 #include <vector>
 
@@ -39,6 +41,12 @@ std::optional<Candidate> candidate_of(const Record& record, const Problem& probl
   return candidate;
 }
 
+std::vector<Record> records_of(const Problem& problem, const PlannerResources& resources) {
+  Backend& backend = resources.backend;
+  return resources.database.records({.device_key = device_key(backend.name(), backend.device()),
+                                     .bucket = bucket_key(problem, backend.device().multiprocessors)});
+}
+
 ImageResult image_of(const Candidate& candidate, const Problem& problem, const PlannerResources& resources) {
   const KernelSource source = specialize(resources.templates, *candidate.family, problem, candidate.config);
   return resources.images.get_or_build(resources.backend.compiler(), source);
@@ -50,10 +58,8 @@ ImageResult image_of(const Candidate& candidate, const Problem& problem, const P
 std::optional<Selection> look_up(const Problem& problem, const PlannerResources& resources,
                                  bool& needs_tuning) {
   Backend& backend = resources.backend;
-  const std::string device = device_key(backend.name(), backend.device());
-  const std::string bucket = bucket_key(problem, backend.device().multiprocessors);
   needs_tuning = true;
-  const std::vector<Record> records = resources.database.records({.device_key = device, .bucket = bucket});
+  const std::vector<Record> records = records_of(problem, resources);
   if (records.empty()) return std::nullopt;  // the compiler is not asked for, either
   const Toolchain now{backend.compiler().identity(), backend.driver_version()};
   for (const Choice& choice : rank(records, now)) {
@@ -67,33 +73,54 @@ std::optional<Selection> look_up(const Problem& problem, const PlannerResources&
   return std::nullopt;
 }
 
-Selection choose_by_model(const Problem& problem, const PlannerResources& resources) {
-  const DeviceSpec& device = resources.backend.device();
-  std::string why_not;
-  std::vector<Candidate> candidates = enumerate_candidates(problem, device, resources.margin, &why_not);
-  if (candidates.empty()) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "no family computes {} on {}: {}", describe(problem), device.name,
-         why_not);
-  }
-  if (!candidates.front().verdict.fits) {
-    fail(ATTUNE_ERROR_NO_FEASIBLE_CONFIG, "none of {} configs for {} fits {}; the first: {} {}: {}",
-         candidates.size(), describe(problem), device.name, candidates.front().family->name(),
-         to_string(candidates.front().config), candidates.front().verdict.reason);
-  }
-  return {std::move(candidates.front()), Match::by_default};
+// Why the last trial of this very image failed; empty when none did.
+std::string known_failure(const std::vector<Record>& records, const Candidate& candidate,
+                          const CompiledImage& image) {
+  const std::string config = to_string(candidate.config);
+  const auto newest = std::find_if(records.rbegin(), records.rend(), [&](const Record& record) {
+    return record.family == candidate.family->name() && record.config == config &&
+           record.image_hash == image.hash;
+  });
+  if (newest == records.rend() || newest->outcome == Outcome::ok) return {};
+  return fmt::format("{}: {}", name_of(newest->outcome), newest->reason);
 }
 
-std::unique_ptr<Plan> build(const Problem& problem, const PlannerResources& resources, Selection selection) {
+// Throws Error: COMPILE_FAILED, LAUNCH_FAILED for a kernel that cannot be loaded, or was tried and failed.
+std::unique_ptr<Plan> build(const Problem& problem, const PlannerResources& resources,
+                            const Selection& selection, const std::vector<Record>& records) {
   const Candidate& candidate = selection.candidate;
   const ImageResult image = image_of(candidate, problem, resources);
-  if (!image.result->image) {
-    fail(ATTUNE_ERROR_COMPILE_FAILED, "{} {} did not compile: {}", candidate.family->name(),
-         to_string(candidate.config), image.result->log);
+  const auto refuse = [&](Status status, std::string_view what, const std::string& reason) {
+    fail(status, "{} {} {}: {}", candidate.family->name(), to_string(candidate.config), what, reason);
+  };
+  if (!image.result->image) refuse(ATTUNE_ERROR_COMPILE_FAILED, "did not compile", image.result->log);
+  if (const std::string failure = known_failure(records, candidate, *image.result->image); !failure.empty()) {
+    refuse(ATTUNE_ERROR_LAUNCH_FAILED, "was tried before and failed", failure);
   }
   auto module = resources.modules.get_or_load(resources.backend, *image.result->image,
                                               static_cast<uint32_t>(candidate.use.shared_bytes));
   return std::make_unique<Plan>(problem, *candidate.family, candidate.config, std::move(module),
                                 resources.backend, selection.match);
+}
+
+// Without a record the cost model chooses: its first candidate that compiles, loads and is not known to fail.
+// When none is left, the first one's error is told.
+std::unique_ptr<Plan> build_by_model(const Problem& problem, const PlannerResources& resources) {
+  const std::vector<Record> records = records_of(problem, resources);
+  std::optional<Error> first_error;
+  for (Candidate& candidate : require_candidates(problem, resources.backend.device(), resources.margin)) {
+    if (!candidate.verdict.fits) break;
+    try {
+      return build(problem, resources, {std::move(candidate), Match::by_default}, records);
+    } catch (const Error& error) {
+      const bool concerns_candidate =
+          error.status() == ATTUNE_ERROR_COMPILE_FAILED || error.status() == ATTUNE_ERROR_LAUNCH_FAILED;
+      if (!concerns_candidate) throw;
+      resources.log.warning("the next candidate is taken: {}", error.what());
+      if (!first_error) first_error = error;
+    }
+  }
+  throw *first_error;
 }
 
 }  // namespace
@@ -107,13 +134,13 @@ std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& 
     try {
       tune(problem);
       selection = look_up(problem, resources, needs_tuning);
-    } catch (const Error& error) {
-      if (error.status() == ATTUNE_ERROR_CONTEXT_LOST) throw;
+    } catch (const std::exception& error) {
+      const auto* known = dynamic_cast<const Error*>(&error);
+      if (known && known->status() == ATTUNE_ERROR_CONTEXT_LOST) throw;
       resources.log.warning("not tuned, the next best choice is taken: {}", error.what());
     }
   }
-  if (!selection) selection = choose_by_model(problem, resources);
-  return build(problem, resources, std::move(*selection));
+  return selection ? build(problem, resources, *selection, {}) : build_by_model(problem, resources);
 }
 
 }  // namespace attune

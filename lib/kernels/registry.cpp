@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/error.h"
 #include "kernels/families.h"
 
 namespace attune {
@@ -44,6 +45,23 @@ std::vector<Candidate> enumerate_candidates(const Problem& problem, const Device
   const auto key = [](const Candidate& c) { return std::make_tuple(!c.verdict.fits, c.predicted_seconds); };
   std::stable_sort(candidates.begin(), candidates.end(),
                    [&](const Candidate& a, const Candidate& b) { return key(a) < key(b); });
+  return candidates;
+}
+
+std::vector<Candidate> require_candidates(const Problem& problem, const DeviceSpec& device,
+                                          const Margin& margin) {
+  std::string why_not;
+  std::vector<Candidate> candidates = enumerate_candidates(problem, device, margin, &why_not);
+  if (candidates.empty()) {
+    fail(ATTUNE_ERROR_UNSUPPORTED, "no family computes {} on {}: {}", describe(problem), device.name,
+         why_not);
+  }
+  const Candidate& first = candidates.front();
+  if (!first.verdict.fits) {
+    fail(ATTUNE_ERROR_NO_FEASIBLE_CONFIG, "none of {} configs for {} fits {}; the first: {} {}: {}",
+         candidates.size(), describe(problem), device.name, first.family->name(), to_string(first.config),
+         first.verdict.reason);
+  }
   return candidates;
 }
 

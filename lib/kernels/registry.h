@@ -21,4 +21,9 @@ const Family* find_family(std::string_view name);
 std::vector<Candidate> enumerate_candidates(const Problem& problem, const DeviceSpec& device,
                                             const Margin& margin, std::string* why_not = nullptr);
 
+// The same, at least one of which fits. Throws Error: UNSUPPORTED when no family applies, NO_FEASIBLE_CONFIG
+// when none fits.
+std::vector<Candidate> require_candidates(const Problem& problem, const DeviceSpec& device,
+                                          const Margin& margin);
+
 }  // namespace attune

@@ -52,17 +52,4 @@ std::vector<size_t> still_in_race(std::span<const Measurement> measurements) {
   return indices;
 }
 
-std::vector<size_t> statistical_ties(std::span<const Measurement> measurements, double equivalence) {
-  const Measurement* leader = leader_of(measurements);
-  std::vector<size_t> indices;
-  for (size_t i = 0; leader && i < measurements.size(); ++i) {
-    const Measurement& measurement = measurements[i];
-    if (!comparable(measurement)) continue;
-    if (measurement.ci_low <= leader->ci_high || measurement.median <= leader->median * (1 + equivalence)) {
-      indices.push_back(i);
-    }
-  }
-  return indices;
-}
-
 }  // namespace attune

@@ -1,4 +1,4 @@
-// When a candidate has been timed enough, which candidates are still in the race, and which end up equal.
+// When a candidate has been timed enough, and which candidates are still in the race.
 #pragma once
 
 #include <cstddef>
@@ -21,10 +21,5 @@ bool enough_samples(const Measurement& measurement, const StoppingRule& rule);
 // than the candidate of the least median (ci_low > its ci_high), or hopeless: every one of at least three
 // samples is more than twice as slow as the other's slowest. A candidate without samples is in.
 std::vector<size_t> still_in_race(std::span<const Measurement> measurements);
-
-// Indices, ascending, of the candidates that no measurement here tells from the one of the least median:
-// ci_low <= its ci_high, or a median within `equivalence` (a fraction) of the least. Never a candidate
-// without samples. A fixed rule must choose among them, so that noise does not.
-std::vector<size_t> statistical_ties(std::span<const Measurement> measurements, double equivalence = 0);
 
 }  // namespace attune

@@ -52,8 +52,8 @@ AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const
                             .scale = scale()};
   Launch launch;
   family.pack(problem_, config, arguments, launch);
-  backend.launch(module, launch, nullptr);
-  backend.synchronize(nullptr);
+  backend.launch(module, launch, backend.planning_stream());
+  backend.synchronize(backend.planning_stream());
   o_device.download();
   lse_device.download();
   return output;

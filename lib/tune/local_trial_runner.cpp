@@ -40,6 +40,7 @@ class LocalTrialRunner final : public TrialRunner {
       if (error.status() != ATTUNE_ERROR_LAUNCH_FAILED) throw;
       trial.outcome = Outcome::launch_failed;
       trial.reason = error.what();
+      require_device(trial);
     }
   }
 
@@ -71,6 +72,16 @@ class LocalTrialRunner final : public TrialRunner {
   }
 
  private:
+  // A fault that stays (an illegal address) fails every launch after it: it must not be held against the
+  // candidates to come.
+  void require_device(const Trial& trial) const {
+    try {
+      backend_.synchronize(backend_.planning_stream());
+    } catch (const Error& error) {
+      fail(ATTUNE_ERROR_CONTEXT_LOST, "{} has made the device unusable: {}", key_of(trial), error.what());
+    }
+  }
+
   Backend& backend_;
   const Problem problem_;
   const Validation validation_;

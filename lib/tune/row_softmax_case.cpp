@@ -27,8 +27,8 @@ Comparison RowSoftmaxCase::check(Backend& backend, const Family& family, const C
                             .seqlen_kv = problem_.seqlen_kv};
   Launch launch;
   family.pack(problem_, config, arguments, launch);
-  backend.launch(module, launch, nullptr);
-  backend.synchronize(nullptr);
+  backend.launch(module, launch, backend.planning_stream());
+  backend.synchronize(backend.planning_stream());
   y_device.download();
   if (!y.margins_intact()) return canary_failure("y");
   return compare_row_softmax(y, reference_);

@@ -36,7 +36,7 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
   record.compile_seconds = trial.compile_seconds;
   record.max_error = trial.max_error;
   // A candidate that was pruned asked no compiler, and there may be none.
-  record.compiler = trial.image_hash.empty() ? "none" : backend.compiler().identity();
+  record.compiler = trial.outcome == Outcome::over_budget ? "none" : backend.compiler().identity();
   record.driver = backend.driver_version();
   record.library_version =
       fmt::format("{}.{}.{}", ATTUNE_VERSION_MAJOR, ATTUNE_VERSION_MINOR, ATTUNE_VERSION_PATCH);
@@ -49,15 +49,18 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
   return record;
 }
 
-const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Toolchain& now) {
+const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Problem& timed,
+                          const Toolchain& now) {
   const std::string config = to_string(trial.candidate.config);
-  const auto answers = [&](const Record& record) {
+  const auto newest = std::find_if(records.rbegin(), records.rend(), [&](const Record& record) {
     return record.family == trial.candidate.family->name() && record.config == config &&
-           record.image_hash == trial.image_hash && record.outcome == Outcome::ok &&
-           record.median_seconds > 0 && is_fresh(record, now);
-  };
-  const auto newest = std::find_if(records.rbegin(), records.rend(), answers);
-  return newest == records.rend() ? nullptr : &*newest;
+           record.compiler == now.compiler;
+  });
+  if (newest == records.rend()) return nullptr;
+  const bool answers = newest->image_hash == trial.image_hash && newest->outcome == Outcome::ok &&
+                       newest->median_seconds > 0 && is_fresh(*newest, now) &&
+                       newest->shape == describe(timed);
+  return answers ? &*newest : nullptr;
 }
 
 void reuse(const Record& record, Trial& trial) {

@@ -13,9 +13,10 @@ namespace attune {
 Record record_of(const Trial& trial, const Problem& problem, const Problem& timed, Backend& backend,
                  const Margin& margin);
 
-// The newest fresh record that answers this trial: the same family, config and image, timed, by this
-// toolchain. nullptr when there is none.
-const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Toolchain& now);
+// The newest record of this trial's candidate (family, config, compiler), when it answers the trial: timed,
+// of the same image, under this driver, at the shape that is to be timed now. nullptr when not.
+const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Problem& timed,
+                          const Toolchain& now);
 
 // Takes over outcome and measurement.
 void reuse(const Record& record, Trial& trial);

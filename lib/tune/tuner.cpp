@@ -27,17 +27,7 @@ Clock::time_point deadline_after(Clock::time_point start, double seconds) {
 // Pruning: the candidates that fit become trials, in cost-model order, up to the limit; the others are trials
 // with their reason.
 std::vector<Trial> make_trials(const Problem& problem, const DeviceSpec& device, const TuneOptions& options) {
-  std::string why_not;
-  std::vector<Candidate> candidates = enumerate_candidates(problem, device, options.margin, &why_not);
-  if (candidates.empty()) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "no family computes {} on {}: {}", describe(problem), device.name,
-         why_not);
-  }
-  if (!candidates.front().verdict.fits) {
-    fail(ATTUNE_ERROR_NO_FEASIBLE_CONFIG, "none of {} configs for {} fits {}; the first: {} {}: {}",
-         candidates.size(), describe(problem), device.name, candidates.front().family->name(),
-         to_string(candidates.front().config), candidates.front().verdict.reason);
-  }
+  std::vector<Candidate> candidates = require_candidates(problem, device, options.margin);
   std::vector<Trial> trials;
   size_t fitting = 0;
   for (Candidate& candidate : candidates) {
@@ -98,6 +88,9 @@ class TuneRun {
     CompileQueue queue(compiler, images, templates, report_.problem, candidates, deadline(0.6));
     std::vector<bool> tried(candidates.size());
     while (const std::optional<Compiled> compiled = queue.next()) {
+      // What arrives too late is not validated, but for the first: a run always tries one.
+      const bool none_tried = std::none_of(tried.begin(), tried.end(), [](bool was) { return was; });
+      if (!none_tried && Clock::now() >= deadline(0.6)) continue;
       Trial& trial = report_.trials[compiled->index];  // those that fit come first
       tried[compiled->index] = true;
       take_image(trial, *compiled->image.result);
@@ -240,7 +233,8 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
   const std::unique_ptr<TrialRunner> runner = make_local_trial_runner(backend, timed);
   run.compile(backend.compiler(), resources.images, resources.templates,
               [&](Trial& trial, const CompiledImage* image) {
-                const Record* answer = image && !options.force ? find_answer(known, trial, now) : nullptr;
+                const Record* answer =
+                    image && !options.force ? find_answer(known, trial, timed, now) : nullptr;
                 if (answer) {
                   reuse(*answer, trial);
                 } else if (image) {

@@ -50,7 +50,7 @@ struct TuneReport {
   std::vector<Trial> trials;     // in cost-model order; over-budget ones last
   std::optional<size_t> winner;  // index into trials
   double seconds = 0;
-  bool complete = false;  // every fitting candidate was tried
+  bool complete = false;  // every candidate that was to be tried was tried
   std::string note;       // why it is not complete, or why nothing was tuned
 };
 

@@ -81,6 +81,14 @@ TEST_CASE("who lost a race early counts as no faster than what it lost to") {
   CHECK(order({loser, winner, trial("A=2", 3.9, 4, 4.1)}) == Configs{"A=1", "A=2"});
 }
 
+TEST_CASE("times of different shapes are compared by their work") {
+  Record slow_small = trial("A=1", 1.9, 2, 2.1);  // one sequence
+  Record fast_large = trial("A=2", 3.9, 4, 4.1);  // four
+  slow_small.batch = 1;
+  fast_large.batch = 4;
+  CHECK(order({slow_small, fast_large}) == Configs{"A=2", "A=1"});
+}
+
 TEST_CASE("ties go to less shared memory, then fewer registers, then the text") {
   Record fastest = trial("A=3", 0.98, 1.0, 1.05);
   Record tied = trial("A=2", 0.99, 1.01, 1.05);

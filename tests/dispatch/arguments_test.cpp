@@ -122,11 +122,16 @@ TEST_CASE("a scale that is negative or not finite in f32 is refused with its val
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.scale = -0.125; }) ==
         Caught{ATTUNE_ERROR_UNSUPPORTED, "scale = -0.125: a negative scale is not supported"});
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.scale = std::numeric_limits<double>::infinity(); }) ==
-        Caught{ATTUNE_ERROR_INVALID_ARGUMENT, "scale = inf is not finite in f32"});
+        Caught{ATTUNE_ERROR_INVALID_ARGUMENT, "scale = inf is not a normal number in f32"});
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.scale = std::numeric_limits<double>::quiet_NaN(); }).message ==
-        "scale = nan is not finite in f32");
+        "scale = nan is not a normal number in f32");
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.scale = 1e39; }) ==
-        Caught{ATTUNE_ERROR_INVALID_ARGUMENT, "scale = 1e+39 is not finite in f32"});
+        Caught{ATTUNE_ERROR_INVALID_ARGUMENT, "scale = 1e+39 is not a normal number in f32"});
+  // Neither is 1e-50, which f32 rounds to 0, nor 3e38, whose product with log2(e) is beyond f32.
+  for (const double scale : {1e-50, 3e38}) {
+    CHECK(refusal(Layout::bhsd, [&](auto& a) { a.scale = scale; }).message ==
+          fmt::format("scale = {} is not a normal number in f32", scale));
+  }
 }
 
 TEST_CASE("every tensor must be there and aligned") {

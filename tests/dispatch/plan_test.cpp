@@ -154,9 +154,12 @@ TEST_CASE("the workspace is checked before anything else") {
   const auto plan = bench.plan(kCapacity);
   CHECK(plan->workspace_bytes() == 0);
   alignas(256) static std::byte memory[512];
-  CHECK(caught([&] { plan->check_workspace(nullptr, 0); }) == Caught{});
-  CHECK(caught([&] { plan->check_workspace(memory, 512); }) == Caught{});
-  const Caught misaligned = caught([&] { plan->check_workspace(memory + 16, 256); });
+  CHECK(caught([&] { check_workspace(0, nullptr, 0); }) == Caught{});
+  CHECK(caught([&] { check_workspace(512, memory, 512); }) == Caught{});
+  CHECK(caught([&] { check_workspace(1024, memory, 512); }).message.find("of 512 bytes, 1024 are needed") !=
+        std::string::npos);
+  CHECK(caught([&] { check_workspace(1024, nullptr, 2048); }).status == ATTUNE_ERROR_WORKSPACE);
+  const Caught misaligned = caught([&] { check_workspace(256, memory + 16, 256); });
   CHECK(misaligned ==
         Caught{ATTUNE_ERROR_WORKSPACE, fmt::format("workspace {:#x} is not aligned to 256 bytes",
                                                    reinterpret_cast<uintptr_t>(memory + 16))});

@@ -1,6 +1,8 @@
 // make_plan: record, tuning or cost model, and what happens when one of them is not to be had.
 #include "dispatch/planner.h"
 
+#include <stdexcept>
+
 #include "support/catch.h"
 #include "support/caught.h"
 #include "support/tuning_bench.h"
@@ -257,12 +259,46 @@ TEST_CASE("when tuning fails, the next best choice is taken with one warning") {
   CHECK(bench.capture.count(ATTUNE_LOG_WARNING, "tuning needs 7 bytes, 6 are allowed") == 1);
 }
 
-TEST_CASE("tuning that finds no winner leaves the choice to the cost model") {
+TEST_CASE("a candidate that was proven wrong is not taken, the next one is") {
+  PlannerBench bench;
+  const std::vector<Candidate> candidates = enumerate_candidates(kSmallAttention, bench.backend.spec, {});
+  bench.backend.script[candidates[0].config].fault = Fault::writes_one_nan;
+  bench.tune(kSmallAttention);
+  bench.database = TuningDb::open(std::nullopt, bench.log);
+  SECTION("nothing is known of it") {
+    CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == candidates[0].config);
+  }
+  SECTION("its trial is on record") {
+    Record wrong = bench.record(kSmallAttention, candidates[0].config);
+    wrong.outcome = Outcome::wrong_result;
+    wrong.reason = "o: max error 1";
+    wrong.median_seconds = wrong.ci_low_seconds = wrong.ci_high_seconds = 0;
+    REQUIRE(bench.database->add(wrong));
+    CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == candidates[1].config);
+    CHECK(bench.capture.count(ATTUNE_LOG_WARNING, "wrong_result: o: max error 1") == 1);
+  }
+  SECTION("it does not even compile") {
+    bench.forget_images();
+    bench.backend.script[candidates[0].config].fault = Fault::does_not_compile;
+    CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == candidates[1].config);
+  }
+}
+
+TEST_CASE("when every candidate is known to be wrong, there is no plan") {
   PlannerBench bench;
   bench.backend.script.otherwise.fault = Fault::writes_one_nan;
-  const auto plan = bench.plan(kSmallAttention, TuningPolicy::miss);
+  const Caught error = caught([&] { bench.plan(kSmallAttention, TuningPolicy::miss); });
   CHECK(bench.tunings == 1);
+  CHECK(error.status == ATTUNE_ERROR_LAUNCH_FAILED);
+  CHECK_THAT(error.message, ContainsSubstring("was tried before and failed: wrong_result"));
+}
+
+TEST_CASE("an obstacle of any kind leaves the choice to the cost model") {
+  PlannerBench bench;
+  const auto plan = bench.plan(kSmallAttention, TuningPolicy::miss,
+                               [](const Problem&) { throw std::runtime_error("no threads left"); });
   CHECK(plan->match() == Match::by_default);
+  CHECK(bench.capture.count(ATTUNE_LOG_WARNING, "no threads left") == 1);
 }
 
 TEST_CASE("a lost context is no obstacle to go around") {

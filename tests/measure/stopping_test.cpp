@@ -52,14 +52,4 @@ TEST_CASE("nobody is out while nothing is timed, and the eliminated stay out") {
   std::vector measurements{around(0.9, 0.01), around(1, 0.01), around(1.5, 0.01)};
   measurements[0].eliminated = true;  // fast, but when the clock was
   CHECK(still_in_race(measurements) == Indices{1});
-  CHECK(statistical_ties(measurements) == Indices{1});
-}
-
-TEST_CASE("ties are who cannot be told from the leader") {
-  const std::vector<Measurement> measurements{around(1.01, 0.01), around(1.05, 0.01), around(1, 0.01),
-                                              measurement_of({}), around(1.014, 0.01)};
-  CHECK(statistical_ties(measurements) == Indices{0, 2, 4});
-  CHECK(statistical_ties(measurements, 0.05) == Indices{0, 1, 2, 4});
-  CHECK(statistical_ties(std::vector{measurement_of({})}).empty());
-  CHECK(statistical_ties(std::vector{around(1, 0, 1), around(2, 0, 1)}) == Indices{0});
 }

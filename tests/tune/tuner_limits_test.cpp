@@ -30,11 +30,12 @@ TEST_CASE("no candidate is begun after the deadline, and what was not tried is n
   bench.backend.script.otherwise.compile = milliseconds(300);
   TuneReport report;
   const double seconds = seconds_of([&] { report = bench.tune(kSmallAttention, {.seconds = 0.4}); });
-  const auto tried = static_cast<size_t>(bench.backend.fake_compiler.compilations);
-  CHECK(tried >= 1);
-  CHECK(tried <= 16);  // one wave of the compiling threads; 36 candidates fit
+  const auto compiled = static_cast<size_t>(bench.backend.fake_compiler.compilations);
+  CHECK(compiled <= 16);  // one wave of the compiling threads; 36 candidates fit
   CHECK_FALSE(report.complete);
-  CHECK(report.trials.size() == tried);
+  const size_t tried = report.trials.size();  // what arrived too late is not validated any more
+  CHECK(tried >= 1);
+  CHECK(tried <= compiled);
   CHECK_THAT(report.note, Catch::Matchers::StartsWith(
                               fmt::format("{} of 36 candidates were not tried within 0.4 s", 36 - tried)));
   CHECK(seconds < 10);  // all of them would take twice as long even on 16 cores, and a minute on one
@@ -47,8 +48,11 @@ TEST_CASE("the best candidates of the cost model are tried first when there is n
   const TuneReport report = bench.tune(kSmallAttention, {.seconds = 0.3});
   const std::vector<Candidate> candidates = enumerate_candidates(kSmallAttention, bench.backend.spec, {});
   REQUIRE(report.trials.size() < candidates.size());
-  for (size_t i = 0; i < report.trials.size(); ++i)
-    CHECK(report.trials[i].candidate.config == candidates[i].config);
+  const auto compiled = static_cast<size_t>(bench.backend.fake_compiler.compilations);
+  for (const Trial& trial : report.trials) {
+    const auto position = std::ranges::find(candidates, trial.candidate.config, &Candidate::config);
+    CHECK(static_cast<size_t>(position - candidates.begin()) < compiled);
+  }
 }
 
 TEST_CASE("timing ends at the deadline, and what was not timed is not recorded and cannot win") {

@@ -105,9 +105,8 @@ TEST_CASE("records of another compiler or driver major are not reused, those of 
 TEST_CASE("records of another bucket, device or backend are not reused") {
   TuningBench bench;
   bench.tune(kSmallRows);
+  CHECK(reused(bench.tune(kSmallRows)) == 12);
   Problem neighbour = kSmallRows;
-  neighbour.seqlen_q = 64;  // the class of 40
-  CHECK(reused(bench.tune(neighbour)) == 12);
   neighbour.seqlen_q = 65;
   CHECK(reused(bench.tune(neighbour)) == 0);
   bench.backend.spec.multiprocessors = 66;
@@ -135,4 +134,27 @@ TEST_CASE("a candidate that turns wrong loses its place") {
   CHECK(trial_of(report, rows_config(4, 2)).outcome == Outcome::wrong_result);
   CHECK(winner_of(report) != "WARPS=4 ROWS_PER_BLOCK=2");
   CHECK(winner_of(report) != "none");
+}
+
+TEST_CASE("templates that are changed and changed back are timed once each time, not for ever") {
+  TuningBench bench;
+  bench.tune(kSmallRows);
+  bench.forget_images();
+  bench.backend.script.otherwise.image_version = 1;
+  CHECK(reused(bench.tune(kSmallRows)) == 0);
+  bench.forget_images();
+  bench.backend.script.otherwise.image_version = 0;
+  CHECK(reused(bench.tune(kSmallRows)) == 0);
+  const TuneReport report = bench.tune(kSmallRows);
+  CHECK(reused(report) == 12);
+  CHECK(report.winner);
+}
+
+TEST_CASE("the time of another shape of the bucket is no answer") {
+  TuningBench bench;
+  Problem larger = kSmallRows;
+  larger.seqlen_kv += 1;
+  REQUIRE(bench.bucket(larger) == bench.bucket(kSmallRows));
+  bench.tune(kSmallRows);
+  CHECK(reused(bench.tune(larger)) == 0);
 }
