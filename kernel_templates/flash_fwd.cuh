@@ -46,6 +46,7 @@
 #include "flash_fwd.layout.h"
 #include "flash_fwd.params.h"
 #include "isa/isa.cuh"
+#include "tile/fragment.cuh"
 #include "tile/load.cuh"
 #if ELEMENT_BYTES == 2
 #include "tile/products_mma.cuh"
@@ -186,15 +187,8 @@ ATTUNE_KERNEL(flash_fwd, FlashFwdParams, 32 * WARPS) {
   Query query(warp_tile, kRowElements);
   Output output;
   RowStatistics<kM> rows;
-  for (auto& panel : output.value) {
-    for (auto& fragment : panel) {
-      for (auto& accumulator : fragment) {
-        ATTUNE_UNROLL
-        for (int e = 0; e < 4; ++e)
-          accumulator[e] = 0;
-      }
-    }
-  }
+  for (auto& panel : output.value)
+    clear(panel);
   clear(rows);
 
   if (blocks > 0) {

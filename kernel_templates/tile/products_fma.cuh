@@ -5,6 +5,7 @@
 #pragma once
 
 #include "isa/isa.cuh"
+#include "tile/fragment.cuh"
 
 namespace attune {
 
@@ -38,15 +39,7 @@ template <typename T, int M, int N, int PADDED_DIM, bool IN_REGISTERS>
 ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4],
                                      QueryFragment<T, M, PADDED_DIM, IN_REGISTERS>& query, Shared<T> keys,
                                      int row_stride) {
-  ATTUNE_UNROLL
-  for (int m = 0; m < M; ++m) {
-    ATTUNE_UNROLL
-    for (int n = 0; n < N; ++n) {
-      ATTUNE_UNROLL
-      for (int e = 0; e < 4; ++e)
-        score[m][n][e] = 0;
-    }
-  }
+  clear(score);
   const int lane = lane_index();
   for (int k = 0; k < PADDED_DIM; k += 4) {
     Four q[2 * M];

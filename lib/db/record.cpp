@@ -97,6 +97,10 @@ std::optional<Outcome> outcome_from_name(std::string_view name) {
   return std::nullopt;
 }
 
+bool is_of(const Record& record, const Candidate& candidate) {
+  return record.family == candidate.family->name() && record.config == to_string(candidate.config);
+}
+
 void tidy(Record& record) {
   if (record.reason.size() > kMaxTextBytes) {
     size_t end = kMaxTextBytes;

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/family.h"
+
 namespace attune {
 
 enum class Outcome { ok, over_budget, compile_failed, launch_failed, wrong_result, timed_out, crashed };
@@ -100,6 +102,9 @@ void for_each_field(AnyRecord& record, Visit&& visit) {
 
 constexpr size_t kMaxTextBytes = 4096;
 constexpr size_t kMaxSamples = 4096;
+
+// Whether the record is of this candidate: the same family and config.
+bool is_of(const Record& record, const Candidate& candidate);
 
 // Makes a record storable without changing what it says: clips `reason`, blanks its control characters
 // (compilers colour their messages) and turns a NaN error into an infinite one.

@@ -76,10 +76,8 @@ std::optional<Selection> look_up(const Problem& problem, const PlannerResources&
 // Why the last trial of this very image failed; empty when none did.
 std::string known_failure(const std::vector<Record>& records, const Candidate& candidate,
                           const CompiledImage& image) {
-  const std::string config = to_string(candidate.config);
   const auto newest = std::find_if(records.rbegin(), records.rend(), [&](const Record& record) {
-    return record.family == candidate.family->name() && record.config == config &&
-           record.image_hash == image.hash;
+    return is_of(record, candidate) && record.image_hash == image.hash;
   });
   if (newest == records.rend() || newest->outcome == Outcome::ok) return {};
   return fmt::format("{}: {}", name_of(newest->outcome), newest->reason);

@@ -51,10 +51,8 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
 
 const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Problem& timed,
                           const Toolchain& now) {
-  const std::string config = to_string(trial.candidate.config);
   const auto newest = std::find_if(records.rbegin(), records.rend(), [&](const Record& record) {
-    return record.family == trial.candidate.family->name() && record.config == config &&
-           record.compiler == now.compiler;
+    return is_of(record, trial.candidate) && record.compiler == now.compiler;
   });
   if (newest == records.rend()) return nullptr;
   const bool answers = newest->image_hash == trial.image_hash && newest->outcome == Outcome::ok &&

@@ -152,7 +152,7 @@ class TuneRun {
 };
 
 // The problem that is timed for `problem`: itself, or with fewer sequences and then fewer heads where scratch
-// memory is bounded. What is dropped are whole waves of equal tiles, so the candidates' order stays.
+// memory is bounded. As long as whole waves of equal tiles remain, the candidates' order stays.
 Problem timing_problem(const Problem& problem, const Backend& backend, const TuneOptions& options) {
   const auto free = static_cast<int64_t>(std::min<size_t>(backend.free_bytes(), INT64_MAX));
   const int64_t limit = options.scratch_bytes > 0 ? std::min(options.scratch_bytes, free) : free;
@@ -181,8 +181,8 @@ class TrialLog {
   void add(const Trial& trial) {
     const Record record = record_of(trial, report_.problem, report_.timed, resources_.backend, margin_);
     const auto same = [&](const Record& old) {
-      return old.outcome == Outcome::over_budget && old.config == record.config &&
-             old.family == record.family && old.reason == record.reason;
+      return old.outcome == Outcome::over_budget && is_of(old, trial.candidate) &&
+             old.reason == record.reason;
     };
     const bool is_news =
         trial.outcome != Outcome::over_budget || std::none_of(known_.begin(), known_.end(), same);
@@ -203,11 +203,8 @@ std::optional<size_t> find_winner(const TuneReport& report, TuningDb& database, 
   for (const Choice& choice : database.ranked(device, bucket, now)) {
     for (size_t i = 0; i < report.trials.size(); ++i) {
       const Trial& trial = report.trials[i];
-      if (trial.timed() && trial.image_hash == choice.record.image_hash &&
-          to_string(trial.candidate.config) == choice.record.config &&
-          trial.candidate.family->name() == choice.record.family) {
-        return i;
-      }
+      const bool same = is_of(choice.record, trial.candidate) && trial.image_hash == choice.record.image_hash;
+      if (same && trial.timed()) return i;
     }
   }
   return std::nullopt;
@@ -238,7 +235,12 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
                 if (answer) {
                   reuse(*answer, trial);
                 } else if (image) {
-                  runner->validate(trial, *image);
+                  try {
+                    runner->validate(trial, *image);
+                  } catch (const Error&) {
+                    if (trial.outcome != Outcome::ok) log.add(trial);  // the one that took the device with it
+                    throw;
+                  }
                 }
                 if (trial.outcome != Outcome::ok) log.add(trial);
               });

@@ -4,41 +4,13 @@
 #include <set>
 #include <vector>
 
+#include "kernels/problems.h"
 #include "kernels/registry.h"
 #include "support/catch.h"
 
 using namespace attune;
 
 namespace {
-
-constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32};
-
-const Family& flash_fwd() {
-  return *find_family("flash_fwd");
-}
-
-DeviceSpec device(const char* arch) {
-  return known_device(arch).value();
-}
-
-Problem attention(DType dtype, int64_t head_dim) {
-  return {.dtype = dtype,
-          .batch = 2,
-          .heads_q = 16,
-          .heads_kv = 16,
-          .seqlen_q = 4096,
-          .seqlen_kv = 4096,
-          .head_dim = head_dim,
-          .head_dim_v = head_dim};
-}
-
-const Problem kRows{.operation = Operation::row_softmax,
-                    .dtype = DType::f32,
-                    .batch = 2,
-                    .heads_q = 3,
-                    .heads_kv = 3,
-                    .seqlen_q = 5,
-                    .seqlen_kv = 203};
 
 size_t fitting(const std::vector<Candidate>& candidates) {
   return static_cast<size_t>(

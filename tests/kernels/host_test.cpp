@@ -8,6 +8,7 @@
 
 #include "flash_fwd.layout.h"
 #include "flash_fwd.params.h"
+#include "kernels/problems.h"
 #include "kernels/registry.h"
 #include "row_softmax.layout.h"
 #include "row_softmax.params.h"
@@ -19,37 +20,10 @@ using namespace attune;
 namespace {
 
 constexpr int64_t kHeadDims[] = {8, 32, 40, 64, 72, 80, 96, 128, 160, 192, 224, 256};
-constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32};
 
-const Family& flash_fwd() {
-  return *find_family("flash_fwd");
-}
 const Family& row_softmax() {
   return *find_family("row_softmax");
 }
-
-DeviceSpec device(const char* arch) {
-  return known_device(arch).value();
-}
-
-Problem attention(DType dtype, int64_t head_dim) {
-  return {.dtype = dtype,
-          .batch = 2,
-          .heads_q = 16,
-          .heads_kv = 16,
-          .seqlen_q = 4096,
-          .seqlen_kv = 4096,
-          .head_dim = head_dim,
-          .head_dim_v = head_dim};
-}
-
-const Problem kRows{.operation = Operation::row_softmax,
-                    .dtype = DType::f32,
-                    .batch = 2,
-                    .heads_q = 3,
-                    .heads_kv = 3,
-                    .seqlen_q = 5,
-                    .seqlen_kv = 203};
 
 template <typename Params>
 Params params_of(const Launch& launch) {

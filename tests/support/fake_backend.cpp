@@ -152,6 +152,10 @@ void FakeBackend::launch(const Module& module, const Launch& launch, Stream) {
 
 void FakeBackend::synchronize(Stream) {
   const Fault fault = std::exchange(pending_, Fault::none);
+  if (fault == Fault::breaks_the_device) {
+    pending_ = fault;
+    fail(ATTUNE_ERROR_LAUNCH_FAILED, "a fault that stays, as scripted");
+  }
   if (fault == Fault::faults_while_running)
     fail(ATTUNE_ERROR_LAUNCH_FAILED, "an illegal address, as scripted");
   if (fault == Fault::loses_the_context) fail(ATTUNE_ERROR_CONTEXT_LOST, "the context is gone, as scripted");

@@ -16,6 +16,7 @@ enum class Fault {
   does_not_load,
   does_not_launch,
   faults_while_running,  // shows at synchronize
+  breaks_the_device,     // at synchronize, and at every one after it
   loses_the_context,     // at synchronize: no further trial is possible
   scale_off_by_1_percent,
   loses_a_key,      // in the second half of the rows, where a row has another one

@@ -233,6 +233,20 @@ TEST_CASE("tuning gives back all memory and all modules, however it ends") {
   CHECK(bench.backend.live_modules == 0);
 }
 
+TEST_CASE("a fault that stays ends the run and is held against its own candidate only") {
+  TuningBench bench;
+  bench.backend.script[rows_config(4, 1)].fault = Fault::breaks_the_device;
+  const Caught error = caught([&] { bench.tune(kSmallRows); });
+  CHECK(error.status == ATTUNE_ERROR_CONTEXT_LOST);
+  CHECK(error.message ==
+        "row_softmax WARPS=4 ROWS_PER_BLOCK=1 has made the device unusable: a fault that stays, as scripted");
+  const std::vector<Record> records = bench.database->records();
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].config == "WARPS=4 ROWS_PER_BLOCK=1");
+  CHECK(records[0].outcome == Outcome::launch_failed);
+  CHECK(records[0].reason == "a fault that stays, as scripted");
+}
+
 TEST_CASE("progress counts every stage up to its total") {
   TuningBench bench;
   bench.backend.script[rows_config(4, 1)].fault = Fault::writes_one_nan;
