@@ -13,13 +13,13 @@
 
 // Tunables. The defaults make the file readable and compilable on its own.
 #ifndef BLOCK_M
-#define BLOCK_M 64  // query rows of a block (16 for f32, 64, 128): 16 or 32 rows for each warp
+#define BLOCK_M 64  // query rows of a block: 16 or 32 for each warp
 #endif
 #ifndef BLOCK_N
-#define BLOCK_N 64  // keys of a step (16 for f32, 32, 64, 128)
+#define BLOCK_N 64  // keys of a step: a multiple of 16
 #endif
 #ifndef WARPS
-#define WARPS 4  // warps of a block (1 for f32, 4, 8)
+#define WARPS 4  // warps of a block
 #endif
 #ifndef STAGES
 #define STAGES 1  // K and V tiles in flight (1, 2)
@@ -30,14 +30,17 @@
 
 // The problem.
 #ifndef ELEMENT
-#define ELEMENT bf16  // f16, bf16 or float
+#define ELEMENT bf16  // f16, bf16, float or double
 #define ELEMENT_BYTES 2
 #endif
 #ifndef HEAD_DIM
-#define HEAD_DIM 64  // a multiple of 8
+#define HEAD_DIM 64  // of q and k
+#endif
+#ifndef HEAD_DIM_V
+#define HEAD_DIM_V HEAD_DIM  // of v and o
 #endif
 #ifndef CAUSAL_MASK
-#define CAUSAL_MASK 0  // 1: row i sees keys 0 to i + seqlen_kv - seqlen_q
+#define CAUSAL_MASK 0  // 1: row i sees keys 0 to i + params.diagonal
 #endif
 
 #include "attention/mask.cuh"
@@ -48,6 +51,7 @@
 #include "isa/isa.cuh"
 #include "tile/fragment.cuh"
 #include "tile/load.cuh"
+#include "tile/store.cuh"
 #if ELEMENT_BYTES == 2
 #include "tile/products_mma.cuh"
 #else
@@ -57,47 +61,75 @@
 namespace attune {
 
 using Element = ELEMENT;
+#if ELEMENT_BYTES == 8
+using Real = double;  // of scores, statistics and sums
+#else
+using Real = float;
+#endif
 
-constexpr FlashFwdLayout kLayout{ELEMENT_BYTES, HEAD_DIM, BLOCK_M, BLOCK_N, STAGES};
+constexpr FlashFwdLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V, BLOCK_M, BLOCK_N, STAGES};
 constexpr int kThreads = 32 * WARPS;
-constexpr int kPaddedDim = kLayout.padded_dim();
-constexpr int kRowElements = kLayout.row_elements();
+constexpr int kDim = kLayout.padded_dim();
+constexpr int kDimV = kLayout.padded_dim_v();
 constexpr int kM = BLOCK_M / (16 * WARPS);  // row fragments of a warp
 constexpr int kN = BLOCK_N / 8;             // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
 static_assert(BLOCK_M % (16 * WARPS) == 0, "every warp owns whole fragments of 16 rows");
 static_assert(BLOCK_N % 16 == 0, "keys are multiplied in steps of 16");
 
-using Query = QueryFragment<Element, kM, kPaddedDim, Q_IN_REGISTERS != 0>;
-using Output = OutputFragment<kM, kPaddedDim>;
+using QueryTile = SharedTile<Element, kLayout.k_row_chunks()>;
+using KeyTile = SharedTile<Element, kLayout.k_row_chunks()>;
+using ValueTile = SharedTile<Element, kLayout.v_row_chunks()>;
+using OutputTile = SharedTile<Element, kLayout.v_row_chunks()>;  // in the place of Q
+using Query = QueryFragment<Element, kM, kDim, kLayout.k_row_chunks(), Q_IN_REGISTERS != 0>;
+using Output = OutputFragment<Element, kM, kDimV>;
+using Statistics = RowStatistics<Real, kM>;
 
-ATTUNE_FN Global<const Element> head_of(const FlashTensor& tensor, int batch, int head) {
-  return Global<const Element>(static_cast<const Element*>(tensor.data)) +
-         (batch * tensor.batch_stride + head * tensor.head_stride);
+ATTUNE_FN bool is_aligned(const FlashFwdParams& params, int tensor) {
+  return (params.aligned >> tensor & 1u) != 0;
+}
+ATTUNE_FN Real scale_of(const FlashFwdParams& params) {
+  return sizeof(Real) == 8 ? static_cast<Real>(params.scale_f64) : static_cast<Real>(params.scale);
+}
+ATTUNE_FN Real scale_log2_of(const FlashFwdParams& params) {
+  return sizeof(Real) == 8 ? static_cast<Real>(params.scale_log2_f64) : static_cast<Real>(params.scale_log2);
 }
 
-// The rows of K or V that a tile walks over, last block first.
+// Element 0 of row `row` of a head.
+ATTUNE_FN Global<const Element> row_of(const FlashTensor& tensor, int batch, int head, int row) {
+  const i64 offset = batch * tensor.batch_stride + head * tensor.head_stride + row * tensor.row_stride;
+  return Global<const Element>(static_cast<const Element*>(tensor.data)) + offset;
+}
+
+// The blocks of K or V that a tile walks over, last block first, on their way into a ring of STAGES tiles.
+template <int COLUMNS, int PADDED, typename Tile>
 struct KeySequence {
-  Global<const Element> data;
-  i64 row_stride;
-  int seqlen;
-  int blocks;  // that the tile sees
+  TileLoader<BLOCK_N, COLUMNS, PADDED, kThreads, Element, kLayout.row_chunks(COLUMNS)> loader;
+  ATTUNE_FN KeySequence(const FlashTensor& tensor, bool aligned, int batch, int head, int first_key)
+      : loader(row_of(tensor, batch, head, first_key), tensor.row_stride, aligned) {}
 
-  ATTUNE_FN int first_key(int step) const { return (blocks - 1 - step) * BLOCK_N; }
-
-  // Starts loading the block of `step` unless there is none; the group is committed in any case, so that the
-  // number of groups in flight does not depend on the step.
-  ATTUNE_FN void load(Shared<Element> destination, int step) const {
-    if (step < blocks) {
-      const int first = first_key(step);
-      load_tile<BLOCK_N, HEAD_DIM, kPaddedDim, kThreads>(destination, kRowElements, data + first * row_stride,
-                                                         row_stride, seqlen - first);
+  // Starts loading the next block, the one at `first_key`, unless that is negative; the group is committed in
+  // any case, so that the number of groups in flight does not depend on the step.
+  ATTUNE_FN void load_next(const Tile& tile, int first_key, int seqlen) {
+    if (first_key >= 0) {
+      loader.load(tile, seqlen - first_key);
+      loader.move(-BLOCK_N);
     }
     copy_async_commit();
   }
 };
+using Keys = KeySequence<HEAD_DIM, kDim, KeyTile>;
+using Values = KeySequence<HEAD_DIM_V, kDimV, ValueTile>;
 
-ATTUNE_FN void rescale(Output& output, const float (&correction)[2 * kM]) {
+// The rings of K and V tiles in shared memory.
+struct Rings {
+  Shared<Element> memory;
+
+  ATTUNE_FN KeyTile k(int step) const { return {memory + kLayout.k_offset(step % STAGES) / ELEMENT_BYTES}; }
+  ATTUNE_FN ValueTile v(int step) const { return {memory + kLayout.v_offset(step % STAGES) / ELEMENT_BYTES}; }
+};
+
+ATTUNE_FN void rescale(Output& output, const Real (&correction)[2 * kM]) {
   for (auto& panel : output.value) {
     ATTUNE_UNROLL
     for (int m = 0; m < kM; ++m) {
@@ -110,57 +142,70 @@ ATTUNE_FN void rescale(Output& output, const float (&correction)[2 * kM]) {
   }
 }
 
-ATTUNE_FN Shared<Element> k_slot(int step) {
-  return dynamic_shared<Element>(kLayout.k_offset(step % STAGES));
-}
-ATTUNE_FN Shared<Element> v_slot(int step) {
-  return dynamic_shared<Element>(kLayout.v_offset(step % STAGES));
+// P = exp(S), O = O + P · V, sixteen keys at a time: while the tensor cores multiply some, the exponentials
+// of the next are computed.
+ATTUNE_FN void add_values(Output& output, Real (&score)[kM][kN][4], Statistics& rows, const ValueTile& values,
+                          Real scale_log2) {
+  Real offset[2 * kM];
+  ATTUNE_UNROLL
+  for (int i = 0; i < 2 * kM; ++i)
+    offset[i] = offset_of(rows.maximum[i], scale_log2);
+  ATTUNE_UNROLL
+  for (int first = 0; first < kN; first += kProductTiles) {
+    exponentiate<kProductTiles>(score, first, rows, offset, scale_log2);
+    multiply_probabilities_values(output, score, first, values);
+  }
 }
 
-// Walks over the visible keys. Groups of copies are committed in the order K0 V0 K1 V1 ..., each STAGES tiles
-// ahead of its use, so that "at most 2 · STAGES - 2 groups in flight" means that the next tile to be used has
-// arrived.
-ATTUNE_FN void attend(Output& output, RowStatistics<kM>& rows, Query& query, const KeySequence& keys,
-                      const KeySequence& values, const FlashFwdParams& params, int first_row, int warp_row) {
-  keys.load(k_slot(0), 0);
+// Walks over the visible keys, `blocks` blocks of them. Groups of copies are committed in the order K0 V0 K1
+// V1
+// ..., each STAGES tiles ahead of its use, so that "at most 2 · STAGES - 2 groups in flight" means that the
+// next tile to be used has arrived.
+ATTUNE_FN void attend(Output& output, Statistics& rows, Query& query, const Rings& rings, Keys& keys,
+                      Values& values, const FlashFwdParams& params, int blocks, int first_row, int warp_row) {
+  const Real scale_log2 = scale_log2_of(params);
+  const auto first_key_of = [&](int step) { return (blocks - 1 - step) * BLOCK_N; };
+  keys.load_next(rings.k(0), first_key_of(0), params.seqlen_kv);
   ATTUNE_UNROLL
   for (int step = 1; step < STAGES; ++step) {
-    values.load(v_slot(step - 1), step - 1);
-    keys.load(k_slot(step), step);
+    values.load_next(rings.v(step - 1), first_key_of(step - 1), params.seqlen_kv);
+    keys.load_next(rings.k(step), first_key_of(step), params.seqlen_kv);
   }
-  for (int step = 0; step < keys.blocks; ++step) {
+  ATTUNE_NO_UNROLL
+  for (int step = 0; step < blocks; ++step) {
     copy_async_wait<2 * STAGES - 2>();
     block_barrier();  // K has arrived for everybody; everybody is done with the V of the step before
-    values.load(v_slot(step + STAGES - 1), step + STAGES - 1);
+    values.load_next(rings.v(step + STAGES - 1), first_key_of(step + STAGES - 1), params.seqlen_kv);
     if (step == 0) query.fetch();
+    Real score[kM][kN][4];
+    multiply_queries_keys(score, query, rings.k(step));
 
-    float score[kM][kN][4];
-    multiply_queries_keys(score, query, k_slot(step), kRowElements);
-    const int first_key = keys.first_key(step);
-    if (block_needs_mask<BLOCK_N, kCausal>(first_row, first_key, params.seqlen_q, params.seqlen_kv)) {
-      apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_q, params.seqlen_kv);
-    }
-    float correction[2 * kM];
-    exponentiate(score, rows, correction, params.scale_log2);
-    rescale(output, correction);
-
+    // The second barrier comes before the softmax: nothing then stands between exponentials and products.
     copy_async_wait<2 * STAGES - 2>();
     block_barrier();  // V has arrived for everybody; everybody is done with this K
-    keys.load(k_slot(step + STAGES), step + STAGES);
-    multiply_probabilities_values<Element>(output, score, v_slot(step), kRowElements);
+    keys.load_next(rings.k(step + STAGES), first_key_of(step + STAGES), params.seqlen_kv);
+    const int first_key = first_key_of(step);
+    if (block_needs_mask<BLOCK_N, kCausal>(first_row, first_key, params.seqlen_kv, params.diagonal)) {
+      apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
+    }
+    Real correction[2 * kM];
+    if (raise_maximum(score, rows, correction, scale_log2)) rescale(output, correction);
+    add_values(output, score, rows, rings.v(step), scale_log2);
   }
   copy_async_wait<0>();
 }
 
-ATTUNE_FN void store_statistics(const FlashFwdParams& params, const RowStatistics<kM>& rows,
+ATTUNE_FN void store_statistics(const FlashFwdParams& params, const Statistics& rows,
                                 const TileCoordinates& tile, int warp_row) {
   if (params.lse == nullptr || lane_index() % 4 != 0) return;
-  const Global<float> lse = Global<float>(params.lse) +
-                            (static_cast<i64>(tile.batch) * params.heads_q + tile.head) * params.seqlen_q;
+  const Global<Real> lse = Global<Real>(static_cast<Real*>(params.lse)) +
+                           (static_cast<i64>(tile.batch) * params.heads_q + tile.head) * params.seqlen_q;
   ATTUNE_UNROLL
   for (int i = 0; i < 2 * kM; ++i) {
     const int row = warp_row + 8 * i + lane_index() / 4;
-    if (row < params.seqlen_q) lse.store(row, log_sum_exp(rows.maximum[i], rows.sum[i], params.scale));
+    if (row < params.seqlen_q) {
+      lse.store(row, log_sum_exp(rows.maximum[i], rows.sum[i], scale_of(params)));
+    }
   }
 }
 
@@ -169,44 +214,48 @@ ATTUNE_FN void store_statistics(const FlashFwdParams& params, const RowStatistic
 ATTUNE_KERNEL(flash_fwd, FlashFwdParams, 32 * WARPS) {
   using namespace attune;
   require_shared_bytes(kLayout.shared_bytes());
-  const TileCoordinates tile = tile_of_block<BLOCK_M, kCausal>(block_index(), params.q_tiles, params.heads_q);
-  const int blocks =
-      visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q, params.seqlen_kv);
-  const int warp_row = tile.first_row + 16 * kM * warp_index();
-
-  const Global<const Element> q =
-      head_of(params.q, tile.batch, tile.head) + tile.first_row * params.q.row_stride;
-  const int kv_head = tile.head / params.heads_per_kv;
-  const KeySequence keys{head_of(params.k, tile.batch, kv_head), params.k.row_stride, params.seqlen_kv,
-                         blocks};
-  const KeySequence values{head_of(params.v, tile.batch, kv_head), params.v.row_stride, params.seqlen_kv,
-                           blocks};
-
-  const Shared<Element> q_tile = dynamic_shared<Element>(kLayout.q_offset());
-  const Shared<Element> warp_tile = q_tile + 16 * kM * warp_index() * kRowElements;
-  Query query(warp_tile, kRowElements);
+  const TileCoordinates tile =
+      tile_of_block<BLOCK_M, kCausal>(static_cast<u32>(block_index()), params.q_tiles, params.heads_q);
+  const int blocks = visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q,
+                                                                   params.seqlen_kv, params.diagonal);
+  const int warp_rows = 16 * kM * warp_index();  // of the tile, before this warp's
+  const Shared<Element> memory = dynamic_shared<Element>(0);
+  const Rings rings{memory};
+  const QueryTile q_tile{memory + kLayout.q_offset() / ELEMENT_BYTES};
+  Query query(q_tile.from_row(warp_rows));
   Output output;
-  RowStatistics<kM> rows;
+  Statistics rows;
   for (auto& panel : output.value)
     clear(panel);
   clear(rows);
 
   if (blocks > 0) {
     // Q joins the first group of copies.
-    load_tile<BLOCK_M, HEAD_DIM, kPaddedDim, kThreads>(q_tile, kRowElements, q, params.q.row_stride,
-                                                       params.seqlen_q - tile.first_row);
-    attend(output, rows, query, keys, values, params, tile.first_row, warp_row);
+    const TileLoader<BLOCK_M, HEAD_DIM, kDim, kThreads, Element, kLayout.k_row_chunks()> queries(
+        row_of(params.q, tile.batch, tile.head, tile.first_row), params.q.row_stride, is_aligned(params, 0));
+    queries.load(q_tile, params.seqlen_q - tile.first_row);
+    const int kv_head = tile.head / params.heads_per_kv;
+    const int last_block = (blocks - 1) * BLOCK_N;
+    Keys keys(params.k, is_aligned(params, 1), tile.batch, kv_head, last_block);
+    Values values(params.v, is_aligned(params, 2), tile.batch, kv_head, last_block);
+    attend(output, rows, query, rings, keys, values, params, blocks, tile.first_row,
+           tile.first_row + warp_rows);
   }
 
   quad_sum(rows.sum);
-  float factor[2 * kM];
+  Real factor[2 * kM];
   ATTUNE_UNROLL
   for (int i = 0; i < 2 * kM; ++i)
-    factor[i] = rows.sum[i] > 0 ? 1.0f / rows.sum[i] : 0.0f;
+    factor[i] = rows.sum[i] == 0 ? Real(0) : 1 / rows.sum[i];
+  // NOTE: Q's place is divided among the warps anew where rows of O are longer or shorter than those of Q.
+  if constexpr (kLayout.k_row_chunks() != kLayout.v_row_chunks()) block_barrier();
+  const OutputTile staging = OutputTile{q_tile.data}.from_row(warp_rows);
+  stage_output(staging, output, factor);
+  const int first_row = tile.first_row + warp_rows;
   const Global<Element> o = Global<Element>(static_cast<Element*>(params.o.data)) +
                             (tile.batch * params.o.batch_stride + tile.head * params.o.head_stride +
-                             warp_row * params.o.row_stride);
-  store_output<HEAD_DIM>(o, params.o.row_stride, output, factor, warp_tile, kRowElements,
-                         params.seqlen_q - warp_row);
-  store_statistics(params, rows, tile, warp_row);
+                             first_row * params.o.row_stride);
+  RowStore<16 * kM, HEAD_DIM_V, Element, kLayout.v_row_chunks()>::run(
+      o, params.o.row_stride, is_aligned(params, 3), staging, params.seqlen_q - first_row);
+  store_statistics(params, rows, tile, first_row);
 }

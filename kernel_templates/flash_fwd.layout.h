@@ -4,24 +4,40 @@
 namespace attune {
 
 // Shared memory, from byte 0:   Q [block_m] | K ring [stages][block_n] | V ring [stages][block_n]
-// Every row is padded to an odd number of 16-byte chunks, so that the eight rows of a matrix load fall into
-// different banks, for every head dimension and without a swizzle. The output tile is staged in Q's place.
+// Rows of 16-bit elements are dense and swizzled (tile/shared_tile.cuh). Rows of wider elements are read by
+// ordinary loads, where a swizzle would cost instructions: they are padded to an odd number of 16-byte chunks
+// instead. The output tile is staged in Q's place.
 struct FlashFwdLayout {
   int element_bytes;
-  int head_dim;
-  int block_m;  // query rows of a block
-  int block_n;  // keys of a step
-  int stages;   // K and V tiles in flight
+  int head_dim;    // of q and k
+  int head_dim_v;  // of v and o
+  int block_m;     // query rows of a block
+  int block_n;     // keys of a step
+  int stages;      // K and V tiles in flight
 
-  // Columns a product runs over: whole k-steps of 16, zero beyond head_dim.
-  constexpr int padded_dim() const { return (head_dim + 15) / 16 * 16; }
-  constexpr int row_elements() const { return padded_dim() + 16 / element_bytes; }
-  constexpr int row_bytes() const { return row_elements() * element_bytes; }
+  // Columns a product runs over: whole k-steps of 16, zero beyond the head dimension.
+  static constexpr int padded(int dim) { return (dim + 15) / 16 * 16; }
+  constexpr int padded_dim() const { return padded(head_dim); }
+  constexpr int padded_dim_v() const { return padded(head_dim_v); }
+
+  constexpr int row_chunks(int dim) const {
+    return padded(dim) * element_bytes / 16 + (element_bytes > 2 ? 1 : 0);
+  }
+  constexpr int k_row_chunks() const { return row_chunks(head_dim); }
+  constexpr int v_row_chunks() const { return row_chunks(head_dim_v); }
+
+  constexpr int q_bytes() const {
+    return 16 * block_m * (head_dim > head_dim_v ? k_row_chunks() : v_row_chunks());
+  }
+  constexpr int k_tile_bytes() const { return 16 * block_n * k_row_chunks(); }
+  constexpr int v_tile_bytes() const { return 16 * block_n * v_row_chunks(); }
 
   constexpr int q_offset() const { return 0; }
-  constexpr int k_offset(int slot) const { return (block_m + slot * block_n) * row_bytes(); }
-  constexpr int v_offset(int slot) const { return (block_m + (stages + slot) * block_n) * row_bytes(); }
-  constexpr int shared_bytes() const { return (block_m + 2 * stages * block_n) * row_bytes(); }
+  constexpr int k_offset(int slot) const { return q_bytes() + slot * k_tile_bytes(); }
+  constexpr int v_offset(int slot) const {
+    return q_bytes() + stages * k_tile_bytes() + slot * v_tile_bytes();
+  }
+  constexpr int shared_bytes() const { return v_offset(stages); }
 };
 
 }  // namespace attune

@@ -12,12 +12,16 @@ struct FlashTensor {
 
 struct FlashFwdParams {
   FlashTensor q, k, v, o;
-  float* lse;  // [batch, heads_q, seqlen_q], dense; null: not written
+  void* lse;         // [batch, heads_q, seqlen_q], dense, f32 (f64 for f64); null: not written
+  float scale;       // of the scores
+  float scale_log2;  // scale · log2(e)
+  double scale_f64;  // the same two for f64
+  double scale_log2_f64;
   int heads_q;
   int heads_per_kv;  // query heads that share a kv head
   int seqlen_q;
   int seqlen_kv;
   int q_tiles;       // tiles of BLOCK_M rows in seqlen_q
-  float scale;       // of the scores
-  float scale_log2;  // scale · log2(e)
+  int diagonal;      // causal: row i sees keys 0 to i + diagonal
+  unsigned aligned;  // bit 0 to 3: every row of q, k, v, o starts on a boundary of 16 bytes
 };

@@ -7,15 +7,15 @@
 namespace attune {
 
 // A thread holds two rows of each of its M row fragments: index 2·m for row lane / 4, 2·m + 1 for the row
-// eight below.
-template <int M>
+// eight below. Real is float, double for f64.
+template <typename Real, int M>
 struct RowStatistics {
-  float maximum[2 * M];  // of the unscaled scores so far, the same in the four lanes of a row
-  float sum[2 * M];      // of the exponentials this lane has seen
+  Real maximum[2 * M];  // what exponents are taken relative to, unscaled; the same in the four lanes of a row
+  Real sum[2 * M];      // of the exponentials this lane has seen
 };
 
-template <int M>
-ATTUNE_FN void clear(RowStatistics<M>& rows) {
+template <typename Real, int M>
+ATTUNE_FN void clear(RowStatistics<Real, M>& rows) {
   ATTUNE_UNROLL
   for (int i = 0; i < 2 * M; ++i) {
     rows.maximum[i] = -infinity();
@@ -23,48 +23,76 @@ ATTUNE_FN void clear(RowStatistics<M>& rows) {
   }
 }
 
-// Turns scores into unnormalised probabilities exp(scale · (score - maximum)) and brings the statistics up to
-// date. `correction` is what older sums and outputs are to be multiplied with. scale_log2 = scale · log2(e)
+// What is subtracted from scale_log2 · score. A row that has seen no key yet has maximum -infinity; 0 in its
+// place keeps -infinity - -infinity out.
+// NOTE: rounded, since old exponentials are corrected by the difference of two of these: a fused product
+// would be off by half an ulp of the offset, which shows for logits in the hundreds.
+template <typename Real>
+ATTUNE_FN Real offset_of(Real row_maximum, Real scale_log2) {
+  return row_maximum == -infinity() ? Real(0) : rounded_product(row_maximum, scale_log2);
+}
+
+// Exponentials may exceed 1 by this many powers of two before the maximum follows: correcting the output is
+// work, and growth beyond the first steps is rare. Powers of two cost no precision; 2^8 times a row of
+// values fits every format.
+constexpr float kSlack = 8;
+
+// Lets the maxima follow these scores where they must. True (for the whole warp) when they moved: older
+// outputs are then to be multiplied with `correction`, as the sums already are. scale_log2 = scale · log2(e)
 // folds the base in.
-template <int M, int N>
-ATTUNE_FN void exponentiate(float (&score)[M][N][4], RowStatistics<M>& rows, float (&correction)[2 * M],
-                            float scale_log2) {
-  float largest[2 * M];
+template <typename Real, int M, int N>
+ATTUNE_FN bool raise_maximum(const Real (&score)[M][N][4], RowStatistics<Real, M>& rows,
+                             Real (&correction)[2 * M], Real scale_log2) {
+  Real largest[2 * M];
   ATTUNE_UNROLL
   for (int i = 0; i < 2 * M; ++i) {
-    largest[i] = rows.maximum[i];
+    largest[i] = maximum(score[i / 2][0][2 * (i % 2)], score[i / 2][0][2 * (i % 2) + 1]);
     ATTUNE_UNROLL
-    for (int n = 0; n < N; ++n) {
+    for (int n = 1; n < N; ++n) {
       largest[i] =
           maximum(largest[i], maximum(score[i / 2][n][2 * (i % 2)], score[i / 2][n][2 * (i % 2) + 1]));
     }
   }
   quad_maximum(largest);
+  bool exceeds = false;
+  ATTUNE_UNROLL
+  for (int i = 0; i < 2 * M; ++i)
+    exceeds |= (largest[i] - rows.maximum[i]) * scale_log2 > kSlack;  // not for -infinity - -infinity, a NaN
+  if (!warp_any(exceeds)) return false;
   ATTUNE_UNROLL
   for (int i = 0; i < 2 * M; ++i) {
-    // A row that has seen no key yet has maximum -infinity; 0 in its place keeps -infinity - -infinity out.
-    const float offset = largest[i] == -infinity() ? 0.0f : rounded_product(largest[i], scale_log2);
-    // NOTE: the product must be the rounded one that was the offset of the steps before. Fusing it with the
-    // subtraction would correct by a factor that is off by half an ulp of the offset, which shows for logits
-    // in the hundreds.
-    correction[i] = exp2_approximate(rounded_product(rows.maximum[i], scale_log2) - offset);
-    float sum = 0;
+    const Real larger = maximum(rows.maximum[i], largest[i]);
+    correction[i] =
+        exp2_approximate(rounded_product(rows.maximum[i], scale_log2) - offset_of(larger, scale_log2));
+    rows.maximum[i] = larger;
+    rows.sum[i] *= correction[i];
+  }
+  return true;
+}
+
+// Turns the scores of tiles `first` to `first` + COUNT - 1 into unnormalised probabilities
+// 2^(scale_log2 · score - offset) and adds them to the sums.
+template <int COUNT, typename Real, int M, int N>
+ATTUNE_FN void exponentiate(Real (&score)[M][N][4], int first, RowStatistics<Real, M>& rows,
+                            const Real (&offset)[2 * M], Real scale_log2) {
+  ATTUNE_UNROLL
+  for (int n = first; n < first + COUNT; ++n) {
     ATTUNE_UNROLL
-    for (int n = 0; n < N; ++n) {
+    for (int m = 0; m < M; ++m) {
       ATTUNE_UNROLL
-      for (int e = 2 * (i % 2); e < 2 * (i % 2) + 2; ++e) {
-        score[i / 2][n][e] = exp2_approximate(multiply_add(score[i / 2][n][e], scale_log2, -offset));
-        sum += score[i / 2][n][e];
+      for (int e = 0; e < 4; ++e) {
+        const int i = 2 * m + e / 2;
+        score[m][n][e] = exp2_approximate(multiply_add(score[m][n][e], scale_log2, -offset[i]));
+        rows.sum[i] += score[m][n][e];
       }
     }
-    rows.maximum[i] = largest[i];
-    rows.sum[i] = multiply_add(rows.sum[i], correction[i], sum);
   }
 }
 
 // Natural-log sum of exp of a row; -infinity for a row that saw no key. `sum` is complete (over the quad).
-ATTUNE_FN float log_sum_exp(float row_maximum, float sum, float scale) {
-  return sum > 0 ? multiply_add(row_maximum, scale, natural_log(sum)) : -infinity();
+template <typename Real>
+ATTUNE_FN Real log_sum_exp(Real row_maximum, Real sum, Real scale) {
+  return sum == 0 ? -infinity() : multiply_add(row_maximum, scale, natural_log(sum));
 }
 
 }  // namespace attune

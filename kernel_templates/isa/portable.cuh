@@ -4,6 +4,7 @@
 
 #define ATTUNE_FN __device__ __forceinline__
 #define ATTUNE_UNROLL _Pragma("unroll")
+#define ATTUNE_NO_UNROLL _Pragma("unroll 1")
 
 // Defines the kernel: one by-value struct of parameters, one-dimensional blocks of `threads`.
 #define ATTUNE_KERNEL(name, Params, threads) \
@@ -13,6 +14,7 @@ namespace attune {
 
 using u16 = unsigned short;
 using u32 = unsigned int;
+using u64 = unsigned long long;
 using i64 = long long;
 
 // ---- Threads
@@ -57,21 +59,36 @@ ATTUNE_FN float infinity() {
 ATTUNE_FN float maximum(float a, float b) {
   return fmaxf(a, b);
 }
+ATTUNE_FN double maximum(double a, double b) {
+  return fmax(a, b);
+}
 ATTUNE_FN float multiply_add(float a, float b, float c) {
   return fmaf(a, b, c);
+}
+ATTUNE_FN double multiply_add(double a, double b, double c) {
+  return fma(a, b, c);
 }
 // a · b rounded, whatever is added to it: the compiler must not fuse it.
 ATTUNE_FN float rounded_product(float a, float b) {
   return __fmul_rn(a, b);
 }
+ATTUNE_FN double rounded_product(double a, double b) {
+  return __dmul_rn(a, b);
+}
 ATTUNE_FN float natural_log(float x) {
   return logf(x);
 }
-// 2^x to about 2 ulp; denormal results become 0.
+ATTUNE_FN double natural_log(double x) {
+  return log(x);
+}
+// 2^x to about 2 ulp; denormal results of f32 become 0.
 ATTUNE_FN float exp2_approximate(float x) {
   float result;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
   return result;
+}
+ATTUNE_FN double exp2_approximate(double x) {
+  return exp2(x);
 }
 
 // ---- Warp collectives: every lane of the warp calls them together
@@ -79,16 +96,16 @@ ATTUNE_FN float exp2_approximate(float x) {
 
 // Each v[i] becomes the maximum or the sum over the four lanes of the quad (lanes 4q to 4q+3), the same in
 // all four.
-template <int N>
-ATTUNE_FN void quad_maximum(float (&v)[N]) {
+template <typename Real, int N>
+ATTUNE_FN void quad_maximum(Real (&v)[N]) {
   ATTUNE_UNROLL
   for (int i = 0; i < N; ++i) {
-    v[i] = fmaxf(v[i], __shfl_xor_sync(0xffffffffu, v[i], 1));
-    v[i] = fmaxf(v[i], __shfl_xor_sync(0xffffffffu, v[i], 2));
+    v[i] = maximum(v[i], __shfl_xor_sync(0xffffffffu, v[i], 1));
+    v[i] = maximum(v[i], __shfl_xor_sync(0xffffffffu, v[i], 2));
   }
 }
-template <int N>
-ATTUNE_FN void quad_sum(float (&v)[N]) {
+template <typename Real, int N>
+ATTUNE_FN void quad_sum(Real (&v)[N]) {
   ATTUNE_UNROLL
   for (int i = 0; i < N; ++i) {
     v[i] += __shfl_xor_sync(0xffffffffu, v[i], 1);
@@ -96,11 +113,15 @@ ATTUNE_FN void quad_sum(float (&v)[N]) {
   }
 }
 // out[i] is the v[i] of the lane at position `source` (0 to 3) of the own quad.
-template <int N>
-ATTUNE_FN void quad_broadcast(float (&out)[N], const float (&v)[N], int source) {
+template <typename Real, int N>
+ATTUNE_FN void quad_broadcast(Real (&out)[N], const Real (&v)[N], int source) {
   ATTUNE_UNROLL
   for (int i = 0; i < N; ++i)
     out[i] = __shfl_sync(0xffffffffu, v[i], source, 4);
+}
+// Whether any lane's condition holds, the same answer in all.
+ATTUNE_FN bool warp_any(bool condition) {
+  return __any_sync(0xffffffffu, condition);
 }
 // Over all 32 lanes, the same result in all.
 ATTUNE_FN float warp_maximum(float v) {
@@ -140,30 +161,94 @@ struct Global {
   }
 };
 
-// Shared memory of the block, likewise.
+// One element or vector of shared memory at a byte address. By PTX: the address stays a 32-bit register with
+// a constant offset, where a pointer would be derived anew from the block's window at every use.
+ATTUNE_FN void load_shared(u32 address, u16& value) {
+  asm volatile("ld.shared.b16 %0, [%1];" : "=h"(value) : "r"(address) : "memory");
+}
+ATTUNE_FN void load_shared(u32 address, u32& value) {
+  asm volatile("ld.shared.b32 %0, [%1];" : "=r"(value) : "r"(address) : "memory");
+}
+ATTUNE_FN void load_shared(u32 address, u64& value) {
+  asm volatile("ld.shared.b64 %0, [%1];" : "=l"(value) : "r"(address) : "memory");
+}
+ATTUNE_FN void store_shared(u32 address, u16 value) {
+  asm volatile("st.shared.b16 [%0], %1;" ::"r"(address), "h"(value) : "memory");
+}
+ATTUNE_FN void store_shared(u32 address, u32 value) {
+  asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(value) : "memory");
+}
+ATTUNE_FN void store_shared(u32 address, u64 value) {
+  asm volatile("st.shared.b64 [%0], %1;" ::"r"(address), "l"(value) : "memory");
+}
+
+// The unsigned integer with as many bytes.
+template <int BYTES>
+struct BitsOf;
+template <>
+struct BitsOf<2> {
+  using Type = u16;
+};
+template <>
+struct BitsOf<4> {
+  using Type = u32;
+};
+template <>
+struct BitsOf<8> {
+  using Type = u64;
+};
+
+// Shared memory of the block, likewise; an address in its window.
 template <typename T>
 struct Shared {
-  T* pointer;
+  u32 start;
 
-  ATTUNE_FN explicit Shared(T* p) : pointer(p) {}
-  ATTUNE_FN Shared operator+(int elements) const { return Shared(pointer + elements); }
-  ATTUNE_FN T load(int index) const { return pointer[index]; }
-  ATTUNE_FN void store(int index, T value) const { pointer[index] = value; }
-  // Two elements of 16 bits at an even element; four or two elements at a 16-byte or 8-byte aligned one.
-  ATTUNE_FN void store_pair(int index, u32 pair) const { *reinterpret_cast<u32*>(pointer + index) = pair; }
-  ATTUNE_FN Bytes16 load16(int index) const { return *reinterpret_cast<const Bytes16*>(pointer + index); }
-  ATTUNE_FN void store16(int index, Bytes16 value) const {
-    *reinterpret_cast<Bytes16*>(pointer + index) = value;
+  ATTUNE_FN explicit Shared(u32 address) : start(address) {}
+  ATTUNE_FN Shared operator+(int elements) const { return Shared(address_of(elements)); }
+  ATTUNE_FN T load(int index) const {
+    Bits bits;
+    load_shared(address_of(index), bits);
+    return reinterpret_cast<const T&>(bits);
   }
-  ATTUNE_FN u32 address() const { return static_cast<u32>(__cvta_generic_to_shared(pointer)); }
+  ATTUNE_FN void store(int index, T value) const {
+    store_shared(address_of(index), reinterpret_cast<const Bits&>(value));
+  }
+  // Two elements of 16 bits at an even element; four or two elements at a 16-byte or 8-byte aligned one.
+  ATTUNE_FN void store_pair(int index, u32 pair) const { store_shared(address_of(index), pair); }
+  ATTUNE_FN Bytes16 load16(int index) const {
+    Bytes16 bytes;
+    asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(bytes.word[0]), "=r"(bytes.word[1]), "=r"(bytes.word[2]), "=r"(bytes.word[3])
+                 : "r"(address_of(index))
+                 : "memory");
+    return bytes;
+  }
+  ATTUNE_FN void store16(int index, Bytes16 value) const {
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(address_of(index)), "r"(value.word[0]),
+                 "r"(value.word[1]), "r"(value.word[2]), "r"(value.word[3])
+                 : "memory");
+  }
+  ATTUNE_FN u32 address() const { return start; }
+
+ private:
+  using Bits = typename BitsOf<sizeof(T)>::Type;
+  ATTUNE_FN u32 address_of(int index) const {
+    return start + static_cast<u32>(index) * static_cast<u32>(sizeof(T));
+  }
 };
 
 extern __shared__ __align__(1024) unsigned char attune_dynamic_shared[];
 
 // The block's dynamic shared memory from byte `offset` on, as elements of T.
+// NOTE: ask once per kernel and go on from there. The address passes through an instruction of its own, so
+// that the compiler cannot derive it again from the block's place in a cluster, which takes tens of cycles.
 template <typename T>
 ATTUNE_FN Shared<T> dynamic_shared(int offset) {
-  return Shared<T>(reinterpret_cast<T*>(attune_dynamic_shared + offset));
+  u32 address;
+  asm volatile("mov.u32 %0, %1;"
+               : "=r"(address)
+               : "r"(static_cast<u32>(__cvta_generic_to_shared(attune_dynamic_shared))));
+  return Shared<T>(address + static_cast<u32>(offset));
 }
 
 // ---- 16-bit formats: own types, because headers of CUDA are not needed for them

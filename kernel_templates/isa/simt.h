@@ -8,6 +8,7 @@
 
 #define ATTUNE_FN inline
 #define ATTUNE_UNROLL
+#define ATTUNE_NO_UNROLL
 
 // The kernel's body follows as a function of one thread. The exported function takes the parameters by
 // address.
@@ -25,6 +26,7 @@ namespace attune {
 
 using u16 = unsigned short;
 using u32 = unsigned int;
+using u64 = unsigned long long;
 using i64 = long long;
 
 namespace simt {
@@ -104,38 +106,70 @@ ATTUNE_FN float infinity() {
 ATTUNE_FN float maximum(float a, float b) {
   return a > b || b != b ? a : b;
 }
+ATTUNE_FN double maximum(double a, double b) {
+  return a > b || b != b ? a : b;
+}
+// Compiled with -ffp-contract=off.
 ATTUNE_FN float rounded_product(float a, float b) {
   return a * b;
-}  // compiled with -ffp-contract=off
+}
+ATTUNE_FN double rounded_product(double a, double b) {
+  return a * b;
+}
 ATTUNE_FN float multiply_add(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);
 }
+ATTUNE_FN double multiply_add(double a, double b, double c) {
+  return __builtin_fma(a, b, c);
+}
 ATTUNE_FN float natural_log(float x) {
   return __builtin_logf(x);
+}
+ATTUNE_FN double natural_log(double x) {
+  return __builtin_log(x);
 }
 ATTUNE_FN float exp2_approximate(float x) {
   const float result = __builtin_exp2f(x);
   return result < 0x1p-126f ? 0.0f : result;  // denormals become 0; NaN stays
 }
+ATTUNE_FN double exp2_approximate(double x) {
+  return __builtin_exp2(x);
+}
 
 // ---- Warp collectives: every lane of the warp calls them together
 // ---------------------------------------------
 
-template <int N>
-ATTUNE_FN void quad_maximum(float (&v)[N], attune_simt_site site = simt::here()) {
-  attune_simt_thread* thread = simt::self();
-  thread->api->quad_reduce(thread, v, N, ATTUNE_SIMT_MAXIMUM, site);
+namespace simt {
+
+template <typename Real>
+constexpr attune_simt_real real_of() {
+  static_assert(sizeof(Real) == 4 || sizeof(Real) == 8, "float or double");
+  return sizeof(Real) == 8 ? ATTUNE_SIMT_F64 : ATTUNE_SIMT_F32;
 }
-template <int N>
-ATTUNE_FN void quad_sum(float (&v)[N], attune_simt_site site = simt::here()) {
+
+}  // namespace simt
+
+template <typename Real, int N>
+ATTUNE_FN void quad_maximum(Real (&v)[N], attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
-  thread->api->quad_reduce(thread, v, N, ATTUNE_SIMT_SUM, site);
+  thread->api->quad_reduce(thread, v, N, ATTUNE_SIMT_MAXIMUM, simt::real_of<Real>(), site);
 }
-template <int N>
-ATTUNE_FN void quad_broadcast(float (&out)[N], const float (&v)[N], int source,
+template <typename Real, int N>
+ATTUNE_FN void quad_sum(Real (&v)[N], attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->quad_reduce(thread, v, N, ATTUNE_SIMT_SUM, simt::real_of<Real>(), site);
+}
+template <typename Real, int N>
+ATTUNE_FN void quad_broadcast(Real (&out)[N], const Real (&v)[N], int source,
                               attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
-  thread->api->quad_broadcast(thread, out, v, N, source, site);
+  thread->api->quad_broadcast(thread, out, v, N, source, simt::real_of<Real>(), site);
+}
+ATTUNE_FN bool warp_any(bool condition, attune_simt_site site = simt::here()) {
+  float any = condition ? 1.0f : 0.0f;
+  attune_simt_thread* thread = simt::self();
+  thread->api->warp_reduce(thread, &any, ATTUNE_SIMT_MAXIMUM, site);
+  return any > 0;
 }
 ATTUNE_FN float warp_maximum(float v, attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
@@ -275,13 +309,24 @@ ATTUNE_FN u32 pack_pair<bf16>(float low, float high) {
 // ---- Asynchronous copies from global to shared memory
 // ------------------------------------------------------------
 
+// Each element that is read is checked: a chunk may end beyond its tensor. So is the alignment of the whole.
 template <typename T>
-ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source, bool valid,
+ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source, int bytes,
                             attune_simt_site site = simt::here()) {
-  if (valid) simt::check_global(source.pointer, 16, ATTUNE_SIMT_LOAD, site);
-  const auto from = valid ? reinterpret_cast<unsigned long long>(source.pointer) : 0;
+  const auto from = reinterpret_cast<unsigned long long>(source.pointer);
+  if (bytes == 16) {
+    simt::check_global(source.pointer, 16, ATTUNE_SIMT_LOAD, site);
+  } else {
+    for (int i = 0; i < bytes; i += static_cast<int>(sizeof(T)))
+      simt::check_global(reinterpret_cast<const void*>(from + i), sizeof(T), ATTUNE_SIMT_LOAD, site);
+  }
   attune_simt_thread* thread = simt::self();
-  thread->api->copy_async16(thread, destination.byte(0), from, site);
+  thread->api->copy_async16(thread, destination.byte(0), from, bytes, site);
+}
+template <typename T>
+ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source,
+                            attune_simt_site site = simt::here()) {
+  copy_async16(destination, source, 16, site);
 }
 
 ATTUNE_FN void copy_async_commit() {
@@ -298,13 +343,14 @@ ATTUNE_FN void copy_async_wait() {
 // ---- Matrices
 // ----------------------------------------------------------------------------------------------------
 
-template <int COUNT, bool TRANSPOSE, typename T>
-ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], Shared<T> lane_row, int step,
+template <int COUNT, bool TRANSPOSE, typename RowOf>
+ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], const RowOf& row_of,
                              attune_simt_site site = simt::here()) {
-  static_assert(sizeof(T) == 2, "matrices of 16-bit elements");
+  i64 offsets[COUNT];
+  for (int i = 0; i < COUNT; ++i)
+    offsets[i] = row_of(i).byte(0);
   attune_simt_thread* thread = simt::self();
-  thread->api->load_matrices(thread, &fragment[0][0], COUNT, TRANSPOSE, lane_row.byte(0),
-                             static_cast<i64>(step) * static_cast<i64>(sizeof(T)), site);
+  thread->api->load_matrices(thread, &fragment[0][0], COUNT, TRANSPOSE, offsets, site);
 }
 
 namespace simt {

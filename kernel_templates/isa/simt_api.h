@@ -7,7 +7,7 @@
 // here is a new ABI version.
 #pragma once
 
-#define ATTUNE_SIMT_ABI_VERSION 1u
+#define ATTUNE_SIMT_ABI_VERSION 2u
 
 // Where in the template a verb was called: what reports name.
 struct attune_simt_site {
@@ -29,6 +29,7 @@ struct attune_simt_thread {
 
 enum attune_simt_access { ATTUNE_SIMT_LOAD = 0, ATTUNE_SIMT_STORE = 1 };
 enum attune_simt_reduction { ATTUNE_SIMT_MAXIMUM = 0, ATTUNE_SIMT_SUM = 1 };
+enum attune_simt_real { ATTUNE_SIMT_F32 = 0, ATTUNE_SIMT_F64 = 1 };  // what a void* of values points to
 enum attune_simt_format { ATTUNE_SIMT_F16 = 0, ATTUNE_SIMT_BF16 = 1 };
 
 // Every function may switch to other threads and back; those that find a fault never return.
@@ -44,21 +45,22 @@ struct attune_simt_api {
   void (*global_access)(attune_simt_thread*, unsigned long long address, int bytes, attune_simt_access,
                         attune_simt_site);
 
-  // Collectives of a warp. Each v[i] of `count` floats is reduced over the quad, or over the warp.
-  void (*quad_reduce)(attune_simt_thread*, float* v, int count, attune_simt_reduction, attune_simt_site);
-  void (*quad_broadcast)(attune_simt_thread*, float* out, const float* v, int count, int source,
-                         attune_simt_site);
+  // Collectives of a warp. Each v[i] of `count` values is reduced over the quad, or over the warp.
+  void (*quad_reduce)(attune_simt_thread*, void* v, int count, attune_simt_reduction, attune_simt_real,
+                      attune_simt_site);
+  void (*quad_broadcast)(attune_simt_thread*, void* out, const void* v, int count, int source,
+                         attune_simt_real, attune_simt_site);
   void (*warp_reduce)(attune_simt_thread*, float* v, attune_simt_reduction, attune_simt_site);
-  // fragment[count][4] of this lane; `offset` is its row of the first load, `step` the bytes from one load to
-  // the next.
-  void (*load_matrices)(attune_simt_thread*, unsigned* fragment, int count, int transpose, long long offset,
-                        long long step, attune_simt_site);
+  // fragment[count][4] of this lane; offsets[i] is its row of the i-th load.
+  void (*load_matrices)(attune_simt_thread*, unsigned* fragment, int count, int transpose,
+                        const long long* offsets, attune_simt_site);
   // c[m][n][4] += a[m][4] · b[n / 2][4] of this lane.
   void (*multiply_tiles)(attune_simt_thread*, float* c, const unsigned* a, const unsigned* b, int m, int n,
                          attune_simt_format, attune_simt_site);
 
-  // `source` is 0 where nothing is read and zeros are written.
-  void (*copy_async16)(attune_simt_thread*, long long offset, unsigned long long source, attune_simt_site);
+  // The first `bytes` of 16 are copied, the others become zero.
+  void (*copy_async16)(attune_simt_thread*, long long offset, unsigned long long source, int bytes,
+                       attune_simt_site);
   void (*copy_async_commit)(attune_simt_thread*);
   void (*copy_async_wait)(attune_simt_thread*, int pending);
 };

@@ -1,5 +1,5 @@
-// Device verbs of sm_80 and later: asynchronous copies, matrix loads, tensor-core products. Inline PTX lives
-// here. The emulator's twins are in simt.h; keep the two in step.
+// Device verbs of sm_80 and later, with what sm_75 does instead: asynchronous copies, matrix loads,
+// tensor-core products. Inline PTX lives here. The emulator's twins are in simt.h; keep the two in step.
 #pragma once
 
 #include "isa/portable.cuh"
@@ -9,19 +9,33 @@ namespace attune {
 // ---- Asynchronous copies from global to shared memory
 // ------------------------------------------------------------
 
-// Starts copying 16 bytes; writes 16 zero bytes, and reads nothing, where `valid` is false. Both sides
-// 16-byte aligned. The destination may be read by this thread after copy_async_wait, by others after a block
-// barrier that follows it.
+// Starts copying 16 bytes, both sides 16-byte aligned. The destination may be read by this thread after
+// copy_async_wait, by others after a block barrier that follows it.
 template <typename T>
-ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source, bool valid) {
+ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source) {
 #if __CUDA_ARCH__ >= 800
-  const int source_bytes = valid ? 16 : 0;
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
                :
-               : "r"(destination.address()), "l"(__cvta_generic_to_global(source.pointer)), "r"(source_bytes)
+               : "r"(destination.address()), "l"(__cvta_generic_to_global(source.pointer))
                : "memory");
 #else
-  destination.store16(0, valid ? source.load16(0) : Bytes16{{0, 0, 0, 0}});
+  destination.store16(0, source.load16(0));
+#endif
+}
+
+// The same for the first `bytes` of the 16 (whole elements); the others are neither read nor kept, but
+// written as zero.
+template <typename T>
+ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source, int bytes) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :
+               : "r"(destination.address()), "l"(__cvta_generic_to_global(source.pointer)), "r"(bytes)
+               : "memory");
+#else
+  ATTUNE_UNROLL
+  for (int i = 0; i < static_cast<int>(16 / sizeof(T)); ++i)
+    destination.store(i, i * static_cast<int>(sizeof(T)) < bytes ? source.load(i) : T{});
 #endif
 }
 
@@ -43,14 +57,14 @@ ATTUNE_FN void copy_async_wait() {
 // ---- Matrices
 // ----------------------------------------------------------------------------------------------------
 
-// COUNT times ldmatrix.x4 of 8x8 matrices of 16-bit elements. Lane l names the 16-byte row l % 8 of matrix l
-// / 8 at `lane_row`; the i-th load reads `step` elements further on. fragment[i][m] of a lane holds elements
-// (row lane / 4, columns 2·(lane % 4) and the next) of matrix m, or of its transpose.
-template <int COUNT, bool TRANSPOSE, typename T>
-ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], Shared<T> lane_row, int step) {
+// COUNT times ldmatrix.x4 of 8x8 matrices of 16-bit elements. Lane l names as row_of(i) the 16-byte row l % 8
+// of matrix l / 8 of the i-th load, a Shared<T>. fragment[i][m] of a lane holds elements (row lane / 4,
+// columns 2·(lane % 4) and the next) of matrix m, or of its transpose.
+template <int COUNT, bool TRANSPOSE, typename RowOf>
+ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], const RowOf& row_of) {
   ATTUNE_UNROLL
   for (int i = 0; i < COUNT; ++i) {
-    const u32 address = (lane_row + i * step).address();
+    const u32 address = row_of(i).address();
     if constexpr (TRANSPOSE) {
       asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                    : "=r"(fragment[i][0]), "=r"(fragment[i][1]), "=r"(fragment[i][2]), "=r"(fragment[i][3])
@@ -66,10 +80,20 @@ ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], Shared<T> lane_row, int 
 }
 
 ATTUNE_FN void mma_m16n8k16(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, f16) {
+#if __CUDA_ARCH__ >= 800
   asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
       "%1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#else
+  // sm_75 has half the depth: first k 0 to 7, then 8 to 15.
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(b0));
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[2]), "r"(a[3]), "r"(b1));
+#endif
 }
 
 ATTUNE_FN void mma_m16n8k16(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, bf16) {

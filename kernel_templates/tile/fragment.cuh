@@ -5,8 +5,8 @@
 
 namespace attune {
 
-template <int M, int N>
-ATTUNE_FN void clear(float (&fragment)[M][N][4]) {
+template <typename Real, int M, int N>
+ATTUNE_FN void clear(Real (&fragment)[M][N][4]) {
   ATTUNE_UNROLL
   for (int m = 0; m < M; ++m) {
     ATTUNE_UNROLL

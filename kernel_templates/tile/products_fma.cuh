@@ -1,61 +1,70 @@
-// The two products of attention for f32 elements, with ordinary fused multiply-adds: runs on every GPU.
+// The two products of attention for f32 and f64 elements, with ordinary fused multiply-adds: runs on every
+// GPU.
 //
-// The same fragment maps as products_mma.cuh, with one exception: output tiles 2j and 2j + 1 hold columns 16j
-// + 4·(lane % 4) to + 3 of a row, so that V is read and the output written 16 bytes at a time.
+// The same fragment maps as products_mma.cuh, with one exception: a thread's output columns lie side by side,
+// 16 bytes of them, so that V is read and the output written 16 bytes at a time. Columns 4·W·j + W·(lane % 4)
+// to + W - 1 of a row, for W elements in 16 bytes.
 #pragma once
 
-#include "isa/isa.cuh"
 #include "tile/fragment.cuh"
+#include "tile/shared_tile.cuh"
 
 namespace attune {
 
-template <int M, int PADDED_DIM>
+// Keys that one step of the second product takes, in tiles of 8.
+constexpr int kProductTiles = 2;
+
+template <typename T, int M, int DIM>
 struct OutputFragment {
-  float value[1][M][PADDED_DIM / 8][4];
+  static constexpr int kPanels = 1;
+  T value[kPanels][M][DIM / 8][4];
 };
 
 // Q stays in shared memory: in registers it would not fit beside the output.
-template <typename T, int M, int PADDED_DIM, bool IN_REGISTERS>
+template <typename T, int M, int DIM, int ROW_CHUNKS, bool IN_REGISTERS>
 struct QueryFragment {
   static_assert(!IN_REGISTERS, "Q_IN_REGISTERS is for 16-bit elements");
-  Shared<T> rows;
-  int row_stride;
+  SharedTile<T, ROW_CHUNKS> rows;
 
-  ATTUNE_FN QueryFragment(Shared<T> warp_rows, int stride) : rows(warp_rows), row_stride(stride) {}
+  ATTUNE_FN explicit QueryFragment(const SharedTile<T, ROW_CHUNKS>& warp_rows) : rows(warp_rows) {}
   ATTUNE_FN void fetch() {}
 };
 
-struct Four {
-  float value[4];
+// 16 bytes of elements.
+template <typename T>
+struct alignas(16) Vector {
+  static constexpr int kWidth = 16 / sizeof(T);
+  T value[kWidth];
 };
 
-ATTUNE_FN Four load_four(Shared<float> source, int index) {
-  const Bytes16 bytes = source.load16(index);
-  return reinterpret_cast<const Four&>(bytes);
+template <typename T>
+ATTUNE_FN Vector<T> load_vector(Shared<T> source) {
+  const Bytes16 bytes = source.load16(0);
+  return reinterpret_cast<const Vector<T>&>(bytes);
 }
 
 // score = Q · K^T over N tiles of 8 keys.
-template <typename T, int M, int N, int PADDED_DIM, bool IN_REGISTERS>
-ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4],
-                                     QueryFragment<T, M, PADDED_DIM, IN_REGISTERS>& query, Shared<T> keys,
-                                     int row_stride) {
+template <typename T, int M, int N, int DIM, int ROW_CHUNKS, bool IN_REGISTERS>
+ATTUNE_FN void multiply_queries_keys(T (&score)[M][N][4],
+                                     QueryFragment<T, M, DIM, ROW_CHUNKS, IN_REGISTERS>& query,
+                                     const SharedTile<T, ROW_CHUNKS>& keys) {
   clear(score);
   const int lane = lane_index();
-  for (int k = 0; k < PADDED_DIM; k += 4) {
-    Four q[2 * M];
+  for (int chunk = 0; chunk < DIM / Vector<T>::kWidth; ++chunk) {
+    Vector<T> q[2 * M];
     ATTUNE_UNROLL
     for (int i = 0; i < 2 * M; ++i)
-      q[i] = load_four(query.rows, (8 * i + lane / 4) * query.row_stride + k);
+      q[i] = load_vector(query.rows.chunk(8 * i + lane / 4, chunk));
     ATTUNE_UNROLL
     for (int n = 0; n < N; ++n) {
       ATTUNE_UNROLL
       for (int e = 0; e < 2; ++e) {
-        const Four key = load_four(keys, (8 * n + 2 * (lane % 4) + e) * row_stride + k);
+        const Vector<T> key = load_vector(keys.chunk(8 * n + 2 * (lane % 4) + e, chunk));
         ATTUNE_UNROLL
         for (int i = 0; i < 2 * M; ++i) {
           ATTUNE_UNROLL
-          for (int d = 0; d < 4; ++d) {
-            float& sum = score[i / 2][n][2 * (i % 2) + e];
+          for (int d = 0; d < Vector<T>::kWidth; ++d) {
+            T& sum = score[i / 2][n][2 * (i % 2) + e];
             sum = multiply_add(q[i].value[d], key.value[d], sum);
           }
         }
@@ -64,30 +73,35 @@ ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4],
   }
 }
 
-// output += P · V over N tiles of 8 keys. A row's probabilities lie in the four lanes of a quad, which take
-// turns to show them.
-template <typename T, int M, int N, int PADDED_DIM>
-ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& output,
-                                             float (&probability)[M][N][4], Shared<T> values,
-                                             int row_stride) {
+// output += P · V over the keys of probability tiles `first` and `first` + 1. A row's probabilities lie in
+// the four lanes of a quad, which take turns to show them.
+template <typename T, int M, int N, int DIM, int ROW_CHUNKS>
+ATTUNE_FN void multiply_probabilities_values(OutputFragment<T, M, DIM>& output,
+                                             const T (&probability)[M][N][4], int first,
+                                             const SharedTile<T, ROW_CHUNKS>& values) {
+  constexpr int kWidth = Vector<T>::kWidth;
   const int lane = lane_index();
+  T own[M * kProductTiles * 4];
+  ATTUNE_UNROLL
+  for (int i = 0; i < M * kProductTiles * 4; ++i)
+    own[i] = probability[i / (kProductTiles * 4)][first + i / 4 % kProductTiles][i % 4];
   for (int source = 0; source < 4; ++source) {
-    float shown[M * N * 4];
-    quad_broadcast(shown, reinterpret_cast<float(&)[M * N * 4]>(probability), source);
+    T shown[M * kProductTiles * 4];
+    quad_broadcast(shown, own, source);
     ATTUNE_UNROLL
-    for (int n = 0; n < N; ++n) {
+    for (int n = 0; n < kProductTiles; ++n) {
       ATTUNE_UNROLL
       for (int e = 0; e < 2; ++e) {
-        const int key = 8 * n + 2 * source + e;
+        const int key = 8 * (first + n) + 2 * source + e;
         ATTUNE_UNROLL
-        for (int j = 0; j < PADDED_DIM / 16; ++j) {
-          const Four v = load_four(values, key * row_stride + 16 * j + 4 * (lane % 4));
+        for (int j = 0; j < DIM / (4 * kWidth); ++j) {
+          const Vector<T> v = load_vector(values.chunk(key, 4 * j + lane % 4));
           ATTUNE_UNROLL
           for (int i = 0; i < 2 * M; ++i) {
-            const float p = shown[(i / 2 * N + n) * 4 + 2 * (i % 2) + e];
+            const T p = shown[(i / 2 * kProductTiles + n) * 4 + 2 * (i % 2) + e];
             ATTUNE_UNROLL
-            for (int d = 0; d < 4; ++d) {
-              float& sum = output.value[0][i / 2][2 * j + d / 2][2 * (i % 2) + d % 2];
+            for (int d = 0; d < kWidth; ++d) {
+              T& sum = output.value[0][i / 2][kWidth / 2 * j + d / 2][2 * (i % 2) + d % 2];
               sum = multiply_add(p, v.value[d], sum);
             }
           }
@@ -97,28 +111,22 @@ ATTUNE_FN void multiply_probabilities_values(OutputFragment<M, PADDED_DIM>& outp
   }
 }
 
-// Writes the warp's output rows, each times its factor, to global memory. Rows from `valid_rows` on and
-// columns from COLUMNS on are not written. The staging rows are for 16-bit elements; f32 is stored 16 bytes
-// at a time from registers.
-template <int COLUMNS, typename T, int M, int PADDED_DIM>
-ATTUNE_FN void store_output(Global<T> destination, i64 destination_stride,
-                            const OutputFragment<M, PADDED_DIM>& output, const float (&factor)[2 * M],
-                            Shared<T>, int, int valid_rows) {
+// Writes the warp's output rows, each times its factor, to `staging`.
+template <typename T, int M, int DIM, int ROW_CHUNKS>
+ATTUNE_FN void stage_output(const SharedTile<T, ROW_CHUNKS>& staging, const OutputFragment<T, M, DIM>& output,
+                            const T (&factor)[2 * M]) {
+  constexpr int kWidth = Vector<T>::kWidth;
   const int lane = lane_index();
   ATTUNE_UNROLL
   for (int i = 0; i < 2 * M; ++i) {
-    const int row = 8 * i + lane / 4;
     ATTUNE_UNROLL
-    for (int j = 0; j < PADDED_DIM / 16; ++j) {
-      const int column = 16 * j + 4 * (lane % 4);
-      Four four;
+    for (int j = 0; j < DIM / (4 * kWidth); ++j) {
+      Vector<T> vector;
       ATTUNE_UNROLL
-      for (int d = 0; d < 4; ++d) {
-        four.value[d] = output.value[0][i / 2][2 * j + d / 2][2 * (i % 2) + d % 2] * factor[i];
+      for (int d = 0; d < kWidth; ++d) {
+        vector.value[d] = output.value[0][i / 2][kWidth / 2 * j + d / 2][2 * (i % 2) + d % 2] * factor[i];
       }
-      if (row < valid_rows && column < COLUMNS) {
-        destination.store16(row * destination_stride + column, reinterpret_cast<const Bytes16&>(four));
-      }
+      staging.chunk(8 * i + lane / 4, 4 * j + lane % 4).store16(0, reinterpret_cast<const Bytes16&>(vector));
     }
   }
 }

@@ -47,7 +47,7 @@ Tensor tensor_of(const char* name, const TensorView& view, std::array<int64_t, 3
 
 Tensor lse_of(const Problem& capacity, const Arguments& arguments) {
   const int64_t heads = capacity.heads_q, rows = arguments.seqlen_q;
-  const auto element = static_cast<int64_t>(sizeof(float));
+  const auto element = static_cast<int64_t>(size_of(statistics_dtype(capacity.dtype)));
   return {.name = "lse",
           .data = reinterpret_cast<uintptr_t>(arguments.lse),
           .stride = {heads * rows * element, rows * element, element},

@@ -12,7 +12,7 @@ void ProblemArguments::add_to(CLI::App& app) {
   const std::string group = "Problem";
   const std::vector<CLI::Option*> flags = {
       app.add_option("--op", operation_, "forward (default) or row_softmax"),
-      app.add_option("--dtype", dtype_, "f16, bf16 or f32; default bf16, for row_softmax f32"),
+      app.add_option("--dtype", dtype_, "f16, bf16, f32 or f64; default bf16, for row_softmax f32"),
       app.add_option("--batch", batch_, "sequences; default 2"),
       app.add_option("--heads-q", heads_q_, "query heads; default 32, for row_softmax 1"),
       app.add_option("--heads-kv", heads_kv_, "key and value heads; default as --heads-q"),
@@ -20,7 +20,9 @@ void ProblemArguments::add_to(CLI::App& app) {
       app.add_option("--seqlen-q", seqlen_q_, "rows of queries, where they differ"),
       app.add_option("--seqlen-kv", seqlen_kv_, "rows of keys, where they differ"),
       app.add_option("--head-dim", head_dim_, "head dimension; default 128"),
+      app.add_option("--head-dim-v", head_dim_v_, "head dimension of values and outputs, where it differs"),
       app.add_flag("--causal", causal_, "causal mask, aligned to the bottom right"),
+      app.add_flag("--top-left", top_left_, "align the causal mask to the top left"),
   };
   for (CLI::Option* flag : flags)
     flag->group(group);
@@ -35,13 +37,14 @@ Problem ProblemArguments::from_flags() const {
   problem.operation = parse_operation(operation_);
   const bool is_softmax = problem.operation == Operation::row_softmax;
   problem.dtype = parse_dtype(dtype_.value_or(is_softmax ? "f32" : "bf16"));
-  problem.mask = causal_ ? Mask::causal : Mask::none;
+  problem.mask = mask_of(causal_, top_left_, "problem");
   problem.batch = batch_.value_or(2);
   problem.heads_q = heads_q_.value_or(is_softmax ? 1 : 32);
   problem.heads_kv = heads_kv_.value_or(problem.heads_q);
   problem.seqlen_q = seqlen_q_.value_or(seqlen_.value_or(4096));
   problem.seqlen_kv = seqlen_kv_.value_or(seqlen_.value_or(4096));
-  problem.head_dim = problem.head_dim_v = head_dim_.value_or(128);
+  problem.head_dim = head_dim_.value_or(128);
+  problem.head_dim_v = head_dim_v_.value_or(problem.head_dim);
   require_work(problem, "problem");
   return problem;
 }

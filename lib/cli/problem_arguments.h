@@ -32,8 +32,9 @@ class ProblemArguments {
   std::string file_;
   std::string operation_ = "forward";
   std::optional<std::string> dtype_;
-  std::optional<int64_t> batch_, heads_q_, heads_kv_, seqlen_, seqlen_q_, seqlen_kv_, head_dim_;
+  std::optional<int64_t> batch_, heads_q_, heads_kv_, seqlen_, seqlen_q_, seqlen_kv_, head_dim_, head_dim_v_;
   bool causal_ = false;
+  bool top_left_ = false;
 };
 
 }  // namespace attune

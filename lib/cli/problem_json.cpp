@@ -14,8 +14,8 @@ using nlohmann::json;
 
 // What a row of bench/results says beside its problem.
 constexpr std::array kMeasuredKeys = {"tflops", "config", "match", "error", "refused"};
-constexpr std::array kProblemKeys = {"op", "dtype", "b",   "hq",     "hkv",          "nq",
-                                     "nk", "d_qk",  "d_v", "causal", "deterministic"};
+constexpr std::array kProblemKeys = {"op", "dtype", "b",   "hq",     "hkv",      "nq",
+                                     "nk", "d_qk",  "d_v", "causal", "top_left", "deterministic"};
 
 template <typename Keys>
 bool contains(const Keys& keys, std::string_view key) {
@@ -69,7 +69,8 @@ Problem problem_of(const json& object, const std::string& where) {
   // A matrix of rows has neither heads nor head dimensions.
   const auto unless_softmax = [&](int64_t value) { return is_softmax ? std::optional(value) : std::nullopt; };
   problem.dtype = word_of(object, "dtype", is_softmax ? "f32" : "bf16", parse_dtype, where);
-  problem.mask = value_of<bool>(object, "causal", false, where) ? Mask::causal : Mask::none;
+  problem.mask = mask_of(value_of<bool>(object, "causal", false, where),
+                         value_of<bool>(object, "top_left", false, where), where);
   problem.deterministic = value_of<bool>(object, "deterministic", false, where);
   problem.batch = size("b", std::nullopt);
   problem.heads_q = size("hq", unless_softmax(1));
@@ -91,10 +92,16 @@ Operation parse_operation(std::string_view word) {
 }
 
 DType parse_dtype(std::string_view word) {
-  for (const DType dtype : {DType::f16, DType::bf16, DType::f32}) {
+  for (const DType dtype : {DType::f16, DType::bf16, DType::f32, DType::f64}) {
     if (word == name_of(dtype)) return dtype;
   }
-  fail_usage("dtype '{}' is not one of f16, bf16, f32", word);
+  fail_usage("dtype '{}' is not one of f16, bf16, f32, f64", word);
+}
+
+Mask mask_of(bool causal, bool top_left, std::string_view where) {
+  if (top_left && !causal)
+    fail_usage("{}: top_left says where a causal mask is aligned; it needs causal", where);
+  return top_left ? Mask::causal_top_left : causal ? Mask::causal : Mask::none;
 }
 
 std::vector<Problem> problems_from_json(std::string_view text, std::string_view where) {
@@ -126,7 +133,8 @@ json problem_to_json(const Problem& problem) {
           {"nk", problem.seqlen_kv},
           {"d_qk", problem.head_dim},
           {"d_v", problem.head_dim_v},
-          {"causal", problem.mask == Mask::causal},
+          {"causal", problem.mask != Mask::none},
+          {"top_left", problem.mask == Mask::causal_top_left},
           {"deterministic", problem.deterministic}};
 }
 

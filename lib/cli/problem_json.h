@@ -13,9 +13,11 @@ namespace attune {
 // Of one word; throws UsageError with the words there are. "fwd" is "forward", as bench/results says it.
 Operation parse_operation(std::string_view word);
 DType parse_dtype(std::string_view word);
+// `top_left` says where a causal mask is aligned. Throws UsageError for top_left alone.
+Mask mask_of(bool causal, bool top_left, std::string_view where);
 
 // One object, a list of them, or a result file of bench/ (an object with "rows"). Keys: op, dtype, b, hq,
-// hkv, nq, nk, d_qk, d_v, causal, deterministic; op, dtype, hkv, d_v, causal and deterministic may be
+// hkv, nq, nk, d_qk, d_v, causal, top_left, deterministic; op, dtype, hkv, d_v and the last three may be
 // missing. Throws UsageError with `where` and the place in it. Problems come validated and are not empty.
 std::vector<Problem> problems_from_json(std::string_view text, std::string_view where);
 

@@ -7,7 +7,6 @@
 namespace attune {
 namespace {
 
-constexpr uintptr_t kAlignment = 16;  // bytes; what the kernels' vector accesses need
 constexpr int64_t kMaxExtent = int64_t{1}
                                << 59;  // elements of a tensor, gaps included, so that bytes fit in 63 bits
 
@@ -32,7 +31,7 @@ std::array<int64_t, 4> dense_strides(Layout layout, const TensorRole& role) {
   return {role.heads * role.rows * role.columns, role.rows * role.columns, role.columns, 1};
 }
 
-void check_given_strides(const TensorRole& role, int64_t element) {
+void check_given_strides(const TensorRole& role) {
   constexpr const char* kAxes[] = {"batch", "head", "row"};
   const int64_t counts[] = {role.batch, role.heads, role.rows};
   int64_t extent = role.columns;  // elements from the first to behind the last
@@ -48,28 +47,28 @@ void check_given_strides(const TensorRole& role, int64_t element) {
            "{}: {} stride = {} over {} elements exceeds the address range (2^59 elements)", role.name,
            kAxes[axis], stride, counts[axis]);
     }
-    if (stride * element % static_cast<int64_t>(kAlignment) != 0) {
-      fail(ATTUNE_ERROR_INVALID_ARGUMENT,
-           "{}: {} stride = {} elements = {} bytes is not a multiple of {} bytes", role.name, kAxes[axis],
-           stride, stride * element, kAlignment);
-    }
   }
   if (role.tensor->stride[3] != 1) {
     fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}: column stride = {} is not 1", role.name, role.tensor->stride[3]);
   }
 }
 
+// Kernels take rows that start anywhere, but elements lie whole.
+void check_alignment(const char* name, const void* data, DType dtype) {
+  const auto address = reinterpret_cast<uintptr_t>(data);
+  if (address % size_of(dtype) != 0) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{} = {:#x} is not aligned to {} bytes, the size of an element of {}",
+         name, address, size_of(dtype), name_of(dtype));
+  }
+}
+
 TensorView resolve_tensor(const Problem& capacity, const TensorRole& role) {
   const bool empty = role.rows == 0;
   if (!role.tensor->data && !empty) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}.data is NULL", role.name);
-  const auto address = reinterpret_cast<uintptr_t>(role.tensor->data);
-  if (address % kAlignment != 0) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}.data = {:#x} is not aligned to {} bytes (off by {})", role.name,
-         address, kAlignment, address % kAlignment);
-  }
+  check_alignment(role.name, role.tensor->data, capacity.dtype);
   TensorView view{.data = role.tensor->data};
   if (capacity.layout == Layout::strided) {
-    check_given_strides(role, static_cast<int64_t>(size_of(capacity.dtype)));
+    check_given_strides(role);
     for (size_t axis = 0; axis < 4; ++axis)
       view.stride[axis] = role.tensor->stride[axis];
   } else {
@@ -89,15 +88,15 @@ void check_output_strides(const TensorView& o, const Arguments& arguments, int64
   }
 }
 
-float resolve_scale(const Problem& capacity, double scale) {
-  if (scale == 0) return static_cast<float>(1 / std::sqrt(static_cast<double>(capacity.head_dim)));
+double resolve_scale(const Problem& capacity, double scale) {
+  if (scale == 0) return default_scale(capacity.head_dim, capacity.dtype);
   // Kernels multiply with scale · log2(e) in f32.
   const auto factor = static_cast<float>(static_cast<double>(static_cast<float>(scale)) * 1.4426950408889634);
   if (!std::isnormal(static_cast<float>(scale)) || !std::isnormal(factor)) {
     fail(ATTUNE_ERROR_INVALID_ARGUMENT, "scale = {} is not a normal number in f32", scale);
   }
   if (scale < 0) fail(ATTUNE_ERROR_UNSUPPORTED, "scale = {}: a negative scale is not supported", scale);
-  return static_cast<float>(scale);
+  return capacity.dtype == DType::f64 ? scale : static_cast<double>(static_cast<float>(scale));
 }
 
 }  // namespace
@@ -115,9 +114,7 @@ Arguments resolve_arguments(const Problem& capacity, const attune_attention_args
   arguments.v = resolve_tensor(capacity, {"v", &args.v, batch, capacity.heads_kv, nk, capacity.head_dim_v});
   arguments.o = resolve_tensor(capacity, {"o", &args.o, batch, capacity.heads_q, nq, capacity.head_dim_v});
   check_output_strides(arguments.o, arguments, capacity.heads_q);
-  if (const auto address = reinterpret_cast<uintptr_t>(args.lse); address % sizeof(float) != 0) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "lse = {:#x} is not aligned to {} bytes", address, sizeof(float));
-  }
+  check_alignment("lse", args.lse, statistics_dtype(capacity.dtype));
   return arguments;
 }
 

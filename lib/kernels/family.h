@@ -27,11 +27,11 @@ struct TensorView {
 // What one execution is given, checked and resolved: actual lengths, strides, the scale.
 struct Arguments {
   TensorView q, k, v, o;  // row_softmax reads q and writes o
-  float* lse = nullptr;
+  void* lse = nullptr;    // of statistics_dtype
   int64_t batch = 0;
   int64_t seqlen_q = 0;
   int64_t seqlen_kv = 0;
-  float scale = 0;
+  double scale = 0;  // a float unless the dtype is f64
 };
 
 // Device memory a kernel may touch, so that the emulator can check every access. Ignored by GPUs.
@@ -54,6 +54,13 @@ struct Launch {
   std::array<MemoryRegion, kMaxRegions> regions{};
 
   void add_region(const void* base, size_t bytes);
+};
+
+// What every launch of one config has in common, resolved once, so that packing looks nothing up.
+struct LaunchShape {
+  uint32_t threads = 0;       // of a block
+  uint32_t shared_bytes = 0;  // dynamic
+  int64_t rows = 0;           // a block's share of the work; which rows is the family's own affair
 };
 
 // A constant the specialiser writes into attune_config.h.
@@ -79,9 +86,13 @@ class Family {
   // The cost model: predicted seconds, good for ordering only.
   virtual double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                                    const BudgetVerdict& verdict) const = 0;
+  virtual LaunchShape launch_shape(const Problem& problem, const Config& config) const = 0;
   // Packs a launch for these arguments. Allocates nothing.
-  virtual void pack(const Problem& problem, const Config& config, const Arguments& arguments,
+  virtual void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                     Launch& launch) const = 0;
+  void pack(const Problem& problem, const Config& config, const Arguments& arguments, Launch& launch) const {
+    pack(problem, launch_shape(problem, config), arguments, launch);
+  }
 };
 
 // A family with one config: the unit that is pruned, compiled, measured and chosen.

@@ -16,6 +16,7 @@ constexpr double kLog2E = 1.4426950408889634;
 FlashFwdLayout layout_of(const Problem& problem, const Config& config) {
   return {.element_bytes = static_cast<int>(size_of(problem.dtype)),
           .head_dim = static_cast<int>(problem.head_dim),
+          .head_dim_v = static_cast<int>(problem.head_dim_v),
           .block_m = config.at("BLOCK_M"),
           .block_n = config.at("BLOCK_N"),
           .stages = config.at("STAGES")};
@@ -34,8 +35,44 @@ size_t extent(const TensorView& view, int64_t batch, int64_t heads, int64_t rows
          element;
 }
 
+// Whether every row starts on a boundary of 16 bytes; axes of one element are never stepped over.
+bool has_aligned_rows(const TensorView& view, int64_t batch, int64_t heads, int64_t rows, size_t element) {
+  constexpr uint64_t kVector = 16;
+  const auto is_multiple = [&](int64_t count, int64_t stride) {
+    return count <= 1 || static_cast<uint64_t>(stride) * element % kVector == 0;
+  };
+  return reinterpret_cast<uintptr_t>(view.data) % kVector == 0 && is_multiple(batch, view.stride[0]) &&
+         is_multiple(heads, view.stride[1]) && is_multiple(rows, view.stride[2]);
+}
+
 std::string_view element_name(DType dtype) {
-  return dtype == DType::f32 ? "float" : name_of(dtype);
+  switch (dtype) {
+    case DType::f32:
+      return "float";
+    case DType::f64:
+      return "double";
+    default:
+      return name_of(dtype);
+  }
+}
+
+using Values = std::vector<int>;
+
+// What the tunables can be for elements of a dtype. Wide elements take long rows: the largest need small
+// tiles.
+struct TunableValues {
+  Values block_m, block_n, warps, stages, q_in_registers;
+};
+
+TunableValues values_for(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return {{16, 64}, {16, 32}, {1, 4}, {1}, {0}};
+    case DType::f32:
+      return {{16, 64, 128}, {16, 32, 64, 128}, {1, 4, 8}, {1, 2}, {0}};
+    default:
+      return {{64, 128}, {32, 48, 64, 80, 96, 112, 128}, {2, 4, 8}, {1, 2}, {0, 1}};
+  }
 }
 
 class FlashFwd final : public Family {
@@ -45,27 +82,38 @@ class FlashFwd final : public Family {
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
     if (problem.operation != Operation::forward) return "computes the forward pass only";
-    if (problem.dtype != DType::f32 && device.compute_capability() < 80) {
-      return fmt::format("{} needs compute capability 8.0, the device has {}.{}", name_of(problem.dtype),
-                         device.compute_major, device.compute_minor);
+    // f16 has matrix products since Turing, bf16 since Ampere.
+    const int needed = problem.dtype == DType::f16 ? 75 : problem.dtype == DType::bf16 ? 80 : 0;
+    if (device.compute_capability() < needed) {
+      return fmt::format("{} needs compute capability {}.{}, the device has {}.{}", name_of(problem.dtype),
+                         needed / 10, needed % 10, device.compute_major, device.compute_minor);
     }
     return {};
   }
 
   ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {
-    using Values = std::vector<int>;
-    const bool wide =
-        problem.dtype == DType::f32;  // f32 rows are twice as long, and the largest need small tiles
+    const TunableValues values = values_for(problem.dtype);
+    const bool wide = size_of(problem.dtype) > 2;
     return ConfigSpace(
-        {{"BLOCK_M", wide ? Values{16, 64, 128} : Values{64, 128}, "query rows of a block"},
-         {"BLOCK_N", wide ? Values{16, 32, 64, 128} : Values{32, 64, 128}, "keys of a step"},
-         {"WARPS", wide ? Values{1, 4, 8} : Values{4, 8}, "warps of a block"},
-         {"STAGES", {1, 2}, "K and V tiles in flight"},
-         {"Q_IN_REGISTERS", wide ? Values{0} : Values{0, 1}, "Q fragments stay in registers"}},
+        {{"BLOCK_M", values.block_m, "query rows of a block"},
+         {"BLOCK_N", values.block_n, "keys of a step"},
+         {"WARPS", values.warps, "warps of a block"},
+         {"STAGES", values.stages, "K and V tiles in flight"},
+         {"Q_IN_REGISTERS", values.q_in_registers, "Q fragments stay in registers"}},
         {{"a warp owns one or two fragments of 16 rows",
           [](const Config& config) {
             const int rows = config.at("BLOCK_M"), of_warps = 16 * config.at("WARPS");
             return rows == of_warps || rows == 2 * of_warps;
+          }},
+         // The next two keep the space small; docs/learnt.md has the measurements.
+         {"a second tile in flight is for four warps",
+          [wide](const Config& config) {
+            return wide || config.at("STAGES") == 1 || config.at("WARPS") == 4;
+          }},
+         {"Q in registers is for four warps and short steps",
+          [](const Config& config) {
+            return config.at("Q_IN_REGISTERS") == 0 ||
+                   (config.at("WARPS") == 4 && config.at("BLOCK_N") <= 64);
           }},
          {"16 rows and 16 keys go together, on devices with little shared memory", [](const Config& config) {
             const bool smallest = config.at("BLOCK_M") == 16 && config.at("STAGES") == 1;
@@ -78,27 +126,38 @@ class FlashFwd final : public Family {
     const FlashFwdLayout layout = layout_of(problem, config);
     const int row_fragments = config.at("BLOCK_M") / (16 * config.at("WARPS"));
     const int scores = row_fragments * config.at("BLOCK_N") / 2;
-    const int outputs = row_fragments * layout.padded_dim() / 2;
+    const int outputs = row_fragments * layout.padded_dim_v() / 2;
     const int queries = config.at("Q_IN_REGISTERS") ? row_fragments * layout.padded_dim() / 4 : 0;
     // Addresses, statistics and operands in flight: 56 to 90 beside the fragments, as compiled for sm_80 and
     // sm_90a.
     constexpr int kOverhead = 56;
+    int registers = scores + outputs + queries + kOverhead;
+    // NOTE: f64 rows beyond that go to local memory: slow, and right. f64 is asked for its digits.
+    constexpr int kMostF64 = 200;
+    if (problem.dtype == DType::f64) registers = std::min(2 * registers - kOverhead, kMostF64);
     return {.shared_bytes = layout.shared_bytes(),
             .threads = 32 * config.at("WARPS"),
-            .registers_per_thread = scores + outputs + queries + kOverhead};
+            .registers_per_thread = registers};
   }
 
   std::vector<Define> defines(const Problem& problem) const override {
     return {{"ELEMENT", std::string(element_name(problem.dtype))},
             {"ELEMENT_BYTES", std::to_string(size_of(problem.dtype))},
             {"HEAD_DIM", std::to_string(problem.head_dim)},
-            {"CAUSAL_MASK", problem.mask == Mask::causal ? "1" : "0"}};
+            {"HEAD_DIM_V", std::to_string(problem.head_dim_v)},
+            {"CAUSAL_MASK", problem.mask == Mask::none ? "0" : "1"}};
   }
 
   double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                            const BudgetVerdict& verdict) const override;
 
-  void pack(const Problem& problem, const Config& config, const Arguments& arguments,
+  LaunchShape launch_shape(const Problem& problem, const Config& config) const override {
+    return {.threads = static_cast<uint32_t>(32 * config.at("WARPS")),
+            .shared_bytes = static_cast<uint32_t>(layout_of(problem, config).shared_bytes()),
+            .rows = config.at("BLOCK_M")};
+  }
+
+  void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override;
 };
 
@@ -108,16 +167,19 @@ double FlashFwd::predicted_seconds(const Problem& problem, const Config& config,
                                    const BudgetVerdict& verdict) const {
   const double block_m = config.at("BLOCK_M");
   const double block_n = config.at("BLOCK_N");
-  const double dim = layout_of(problem, config).padded_dim();
+  const FlashFwdLayout layout = layout_of(problem, config);
+  const double dim = (layout.padded_dim() + layout.padded_dim_v()) / 2.0;
   const double element = static_cast<double>(size_of(problem.dtype));
   const double tiles = std::ceil(static_cast<double>(problem.seqlen_q) / block_m);
   const double pairs = static_cast<double>(problem.seqlen_q) * static_cast<double>(problem.seqlen_kv);
   const double visible = pairs > 0 ? visible_pairs(problem) / pairs : 0;
   // A causal tile also computes the half-masked blocks at its boundary.
   const double steps = visible * static_cast<double>(problem.seqlen_kv) / block_n +
-                       (problem.mask == Mask::causal ? 0.5 * block_m / block_n + 0.5 : 0.5);
+                       (problem.mask != Mask::none ? 0.5 * block_m / block_n + 0.5 : 0.5);
 
-  const double products_per_cycle = problem.dtype == DType::f32 ? 128 : 1024;
+  const double products_per_cycle = problem.dtype == DType::f64   ? 64
+                                    : problem.dtype == DType::f32 ? 128
+                                                                  : 1024;
   const double products = 2 * block_m * block_n * dim / products_per_cycle;
   const double exponentials = block_m * block_n / 16;
   const double shared_traffic = 2 * config.at("WARPS") * block_n * dim * element / 128;
@@ -131,48 +193,55 @@ double FlashFwd::predicted_seconds(const Problem& problem, const Config& config,
   return rounded * (steps * step_cycles + 1500) / device.clock_hz;
 }
 
-void FlashFwd::pack(const Problem& problem, const Config& config, const Arguments& arguments,
+void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                     Launch& launch) const {
-  const FlashFwdLayout layout = layout_of(problem, config);
-  const int64_t q_tiles = (arguments.seqlen_q + layout.block_m - 1) / layout.block_m;
-  const int64_t blocks = q_tiles * problem.heads_q * arguments.batch;
+  const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
+  const int64_t q_tiles = (nq + shape.rows - 1) / shape.rows;
+  const int64_t blocks = q_tiles * problem.heads_q * batch;
   if (blocks > INT32_MAX) {
     fail(ATTUNE_ERROR_UNSUPPORTED, "{} tiles x {} heads x {} sequences are more than {} blocks", q_tiles,
-         problem.heads_q, arguments.batch, INT32_MAX);
+         problem.heads_q, batch, INT32_MAX);
   }
+  const size_t element = size_of(problem.dtype);
+  const bool aligned[] = {has_aligned_rows(arguments.q, batch, problem.heads_q, nq, element),
+                          has_aligned_rows(arguments.k, batch, problem.heads_kv, nk, element),
+                          has_aligned_rows(arguments.v, batch, problem.heads_kv, nk, element),
+                          has_aligned_rows(arguments.o, batch, problem.heads_q, nq, element)};
   const FlashFwdParams params{.q = tensor_of(arguments.q),
                               .k = tensor_of(arguments.k),
                               .v = tensor_of(arguments.v),
                               .o = tensor_of(arguments.o),
                               .lse = arguments.lse,
+                              .scale = static_cast<float>(arguments.scale),
+                              .scale_log2 = static_cast<float>(arguments.scale * kLog2E),
+                              .scale_f64 = arguments.scale,
+                              .scale_log2_f64 = arguments.scale * kLog2E,
                               .heads_q = static_cast<int>(problem.heads_q),
                               .heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv),
-                              .seqlen_q = static_cast<int>(arguments.seqlen_q),
-                              .seqlen_kv = static_cast<int>(arguments.seqlen_kv),
+                              .seqlen_q = static_cast<int>(nq),
+                              .seqlen_kv = static_cast<int>(nk),
                               .q_tiles = static_cast<int>(q_tiles),
-                              .scale = arguments.scale,
-                              .scale_log2 = static_cast<float>(arguments.scale * kLog2E)};
+                              .diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk)),
+                              .aligned = unsigned{aligned[0]} | unsigned{aligned[1]} << 1 |
+                                         unsigned{aligned[2]} << 2 | unsigned{aligned[3]} << 3};
   static_assert(sizeof(params) <= Launch::kMaxParameterBytes);
   launch = Launch{};
   launch.grid = static_cast<uint32_t>(blocks);
-  launch.block = 32 * config.at("WARPS");
-  launch.shared_bytes = layout.shared_bytes();
+  launch.block = shape.threads;
+  launch.shared_bytes = shape.shared_bytes;
   launch.parameter_bytes = sizeof(params);
   std::memcpy(launch.parameters.data(), &params, sizeof(params));
 
-  const size_t element = size_of(problem.dtype);
-  const int64_t batch = arguments.batch;
-  launch.add_region(arguments.q.data, extent(arguments.q, batch, problem.heads_q, arguments.seqlen_q,
-                                             problem.head_dim, element));
-  launch.add_region(arguments.k.data, extent(arguments.k, batch, problem.heads_kv, arguments.seqlen_kv,
-                                             problem.head_dim, element));
-  launch.add_region(arguments.v.data, extent(arguments.v, batch, problem.heads_kv, arguments.seqlen_kv,
-                                             problem.head_dim_v, element));
-  launch.add_region(arguments.o.data, extent(arguments.o, batch, problem.heads_q, arguments.seqlen_q,
-                                             problem.head_dim_v, element));
+  const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
+    launch.add_region(view.data, extent(view, batch, heads, rows, columns, element));
+  };
+  add(arguments.q, problem.heads_q, nq, problem.head_dim);
+  add(arguments.k, problem.heads_kv, nk, problem.head_dim);
+  add(arguments.v, problem.heads_kv, nk, problem.head_dim_v);
+  add(arguments.o, problem.heads_q, nq, problem.head_dim_v);
   if (arguments.lse) {
-    launch.add_region(arguments.lse,
-                      static_cast<size_t>(batch * problem.heads_q * arguments.seqlen_q) * sizeof(float));
+    launch.add_region(arguments.lse, static_cast<size_t>(batch * problem.heads_q * nq) *
+                                         size_of(statistics_dtype(problem.dtype)));
   }
 }
 

@@ -47,19 +47,24 @@ class RowSoftmax final : public Family {
     return minimum_bytes(problem) / device.memory_bytes_per_second + 1e-6 * (blocks / resident + 1);
   }
 
-  void pack(const Problem& problem, const Config& config, const Arguments& arguments,
+  LaunchShape launch_shape(const Problem&, const Config& config) const override {
+    return {.threads = static_cast<uint32_t>(32 * config.at("WARPS")),
+            .shared_bytes = static_cast<uint32_t>(layout_of(config).shared_bytes()),
+            .rows = config.at("ROWS_PER_BLOCK")};
+  }
+
+  void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override {
     const int64_t rows = arguments.batch * problem.heads_q * arguments.seqlen_q;
-    const int rows_per_block = config.at("ROWS_PER_BLOCK");
     const RowSoftmaxParams params{.input = static_cast<const float*>(arguments.q.data),
                                   .output = static_cast<float*>(arguments.o.data),
                                   .rows = rows,
                                   .row_stride = arguments.q.stride[2],
                                   .columns = static_cast<int>(arguments.seqlen_kv)};
     launch = Launch{};
-    launch.grid = static_cast<uint32_t>((rows + rows_per_block - 1) / rows_per_block);
-    launch.block = 32 * config.at("WARPS");
-    launch.shared_bytes = layout_of(config).shared_bytes();
+    launch.grid = static_cast<uint32_t>((rows + shape.rows - 1) / shape.rows);
+    launch.block = shape.threads;
+    launch.shared_bytes = shape.shared_bytes;
     launch.parameter_bytes = sizeof(params);
     static_assert(sizeof(params) <= Launch::kMaxParameterBytes);
     std::memcpy(launch.parameters.data(), &params, sizeof(params));

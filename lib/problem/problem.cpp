@@ -1,6 +1,7 @@
 #include "problem/problem.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 
@@ -44,15 +45,6 @@ void validate_attention(const Problem& problem) {
     fail(ATTUNE_ERROR_UNSUPPORTED, "head_dim = {}, head_dim_v = {}: more than {} is not supported",
          problem.head_dim, problem.head_dim_v, kMaxHeadDim);
   }
-  if (problem.head_dim % 8 != 0 || problem.head_dim_v % 8 != 0) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "head_dim = {}, head_dim_v = {}: only multiples of 8 are supported",
-         problem.head_dim, problem.head_dim_v);
-  }
-  if (problem.head_dim != problem.head_dim_v) {
-    fail(ATTUNE_ERROR_UNSUPPORTED,
-         "head_dim = {} and head_dim_v = {}: different head dimensions are not supported", problem.head_dim,
-         problem.head_dim_v);
-  }
 }
 
 }  // namespace
@@ -85,6 +77,8 @@ std::string_view name_of(Mask mask) {
       return "none";
     case Mask::causal:
       return "causal";
+    case Mask::causal_top_left:
+      return "causal_top_left";
   }
   return "?";
 }
@@ -104,22 +98,24 @@ void validate(const Problem& problem) {
   validate_attention(problem);
   require_elements("q", problem.batch, problem.heads_q, problem.seqlen_q, problem.head_dim);
   require_elements("k", problem.batch, problem.heads_kv, problem.seqlen_kv, problem.head_dim);
+  require_elements("v", problem.batch, problem.heads_kv, problem.seqlen_kv, problem.head_dim_v);
+  require_elements("o", problem.batch, problem.heads_q, problem.seqlen_q, problem.head_dim_v);
 }
 
 Problem problem_from_desc(const attune_attention_desc& desc) {
   if (desc.operation != ATTUNE_FORWARD) {
     fail(ATTUNE_ERROR_INVALID_ARGUMENT, "operation = {} is unknown", static_cast<int>(desc.operation));
   }
-  if (desc.dtype != ATTUNE_F16 && desc.dtype != ATTUNE_BF16 && desc.dtype != ATTUNE_F32) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "dtype = {} is unknown (f16 = 1, bf16 = 2, f32 = 3)",
+  if (desc.dtype < ATTUNE_F16 || desc.dtype > ATTUNE_F64) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "dtype = {} is unknown (f16 = 1, bf16 = 2, f32 = 3, f64 = 4)",
          static_cast<int>(desc.dtype));
   }
   if (desc.layout != ATTUNE_BHSD && desc.layout != ATTUNE_BSHD && desc.layout != ATTUNE_STRIDED) {
     fail(ATTUNE_ERROR_INVALID_ARGUMENT, "layout = {} is unknown (BHSD = 1, BSHD = 2, STRIDED = 3)",
          static_cast<int>(desc.layout));
   }
-  if (desc.mask != ATTUNE_MASK_NONE && desc.mask != ATTUNE_MASK_CAUSAL) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "mask = {} is unknown (none = 0, causal = 1)",
+  if (desc.mask < ATTUNE_MASK_NONE || desc.mask > ATTUNE_MASK_CAUSAL_TOP_LEFT) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "mask = {} is unknown (none = 0, causal = 1, causal_top_left = 2)",
          static_cast<int>(desc.mask));
   }
   constexpr uint64_t kKnownFlags = ATTUNE_PLAN_SINGLE_CONFIG | ATTUNE_PLAN_DETERMINISTIC;
@@ -167,17 +163,18 @@ std::string describe(const Problem& problem) {
                      name_of(problem.dtype), problem.batch, problem.heads_q, problem.heads_kv,
                      problem.seqlen_q, problem.seqlen_kv, problem.head_dim,
                      problem.head_dim_v == problem.head_dim ? "" : fmt::format(" Dv={}", problem.head_dim_v),
-                     problem.mask == Mask::causal ? " causal" : "");
+                     problem.mask == Mask::none ? "" : fmt::format(" {}", name_of(problem.mask)));
 }
 
 double visible_pairs(const Problem& problem) {
   const double nq = static_cast<double>(problem.seqlen_q);
   const double nk = static_cast<double>(problem.seqlen_kv);
   if (problem.mask == Mask::none) return nq * nk;
-  // Row i of the last min(nq, nk) rows sees nk - (nq - 1 - i) keys; the field halves the square, so half a
-  // diagonal goes.
+  // Bottom right: row i of the last min(nq, nk) rows sees nk - (nq - 1 - i) keys. Top left: row i of the
+  // first ones sees i + 1, the others all. The field halves the square, so half a diagonal goes.
   const double rows = std::min(nq, nk);
-  return rows * nk - rows * rows / 2;
+  const double seen_whole = problem.mask == Mask::causal ? rows * (nk - rows) : (nq - rows) * nk;
+  return seen_whole + rows * rows / 2;
 }
 
 double flops(const Problem& problem) {
@@ -188,6 +185,11 @@ double flops(const Problem& problem) {
   return 2 * heads * visible_pairs(problem) * static_cast<double>(problem.head_dim + problem.head_dim_v);
 }
 
+double default_scale(int64_t head_dim, DType dtype) {
+  const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
+  return dtype == DType::f64 ? scale : static_cast<double>(static_cast<float>(scale));
+}
+
 double minimum_bytes(const Problem& problem) {
   const double element = static_cast<double>(size_of(problem.dtype));
   const double rows_q = static_cast<double>(problem.batch * problem.heads_q * problem.seqlen_q);
@@ -195,7 +197,7 @@ double minimum_bytes(const Problem& problem) {
     return 2 * element * rows_q * static_cast<double>(problem.seqlen_kv);
   const double rows_kv = static_cast<double>(problem.batch * problem.heads_kv * problem.seqlen_kv);
   return (rows_q + rows_kv) * static_cast<double>(problem.head_dim + problem.head_dim_v) * element +
-         4 * rows_q;
+         static_cast<double>(size_of(statistics_dtype(problem.dtype))) * rows_q;
 }
 
 }  // namespace attune

@@ -15,7 +15,16 @@ namespace attune {
 // API.
 enum class Operation { forward, row_softmax };
 enum class Layout { bhsd = ATTUNE_BHSD, bshd = ATTUNE_BSHD, strided = ATTUNE_STRIDED };
-enum class Mask { none = ATTUNE_MASK_NONE, causal = ATTUNE_MASK_CAUSAL };
+enum class Mask {
+  none = ATTUNE_MASK_NONE,
+  causal = ATTUNE_MASK_CAUSAL,
+  causal_top_left = ATTUNE_MASK_CAUSAL_TOP_LEFT
+};
+
+// Under a causal mask query i sees keys 0 to i + diagonal.
+constexpr int64_t causal_diagonal(Mask mask, int64_t seqlen_q, int64_t seqlen_kv) {
+  return mask == Mask::causal_top_left ? 0 : seqlen_kv - seqlen_q;
+}
 
 // Lengths and batch are capacities in a plan and actual values in a measurement.
 struct Problem {
@@ -64,5 +73,8 @@ double minimum_bytes(const Problem& problem);
 
 // Pairs (i, j) that the mask lets through, per batch and query head.
 double visible_pairs(const Problem& problem);
+
+// 1 / sqrt(head_dim), rounded to float unless the dtype is f64: what kernels multiply with.
+double default_scale(int64_t head_dim, DType dtype);
 
 }  // namespace attune

@@ -5,7 +5,12 @@
 namespace attune {
 
 AttentionResult reference_attention(const AttentionInputs& inputs) {
-  const auto exact = [](double value) { return value; };
+  const auto exact = [](auto value) { return value; };
+  if (inputs.q.dtype() == DType::f64) {
+    return reference_detail::AttentionRows<long double, decltype(exact), decltype(exact)>(inputs, exact,
+                                                                                          exact, true)
+        .run();
+  }
   return reference_detail::AttentionRows<double, decltype(exact), decltype(exact)>(inputs, exact, exact, true)
       .run();
 }

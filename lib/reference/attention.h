@@ -1,5 +1,5 @@
-// Attention forward in double precision on the CPU: the reference of "Correct means", and the result that is
-// compared.
+// Attention forward in double precision (long double for f64) on the CPU: the reference of "Correct means",
+// and the result that is compared.
 #pragma once
 
 #include <array>
@@ -18,8 +18,8 @@ struct AttentionInputs {
   const HostTensor& k;
   const HostTensor& v;
   Mask mask = Mask::none;
-  // As the kernel is given it, so a float; 1/sqrt(D) rounded to float when not set.
-  std::optional<float> scale = std::nullopt;
+  // As the kernel is given it, so a float unless the dtype is f64; 1/sqrt(D), so rounded, when not set.
+  std::optional<double> scale = std::nullopt;
 };
 
 struct AttentionResult {

@@ -88,8 +88,7 @@ class AttentionRows {
   AttentionRows(const AttentionInputs& inputs, RoundP round_p, RoundO round_o, bool with_magnitude)
       : inputs_(inputs), round_p_(round_p), round_o_(round_o), with_magnitude_(with_magnitude) {
     check_shapes();
-    const double head_dim = static_cast<double>(inputs.q.columns());
-    scale_ = static_cast<Real>(inputs.scale.value_or(static_cast<float>(1 / std::sqrt(head_dim))));
+    scale_ = static_cast<Real>(inputs.scale.value_or(default_scale(inputs.q.columns(), inputs.q.dtype())));
   }
 
   AttentionResult run() {
@@ -143,11 +142,10 @@ class AttentionRows {
     });
   }
 
-  // Causal is aligned to the bottom right: row i sees keys 0 .. i + Nk - Nq.
   int64_t visible_keys(int64_t row) const {
     const int64_t keys = inputs_.k.rows();
     if (inputs_.mask == Mask::none) return keys;
-    return std::clamp<int64_t>(row + 1 + keys - inputs_.q.rows(), 0, keys);
+    return std::clamp<int64_t>(row + 1 + causal_diagonal(inputs_.mask, inputs_.q.rows(), keys), 0, keys);
   }
 
   void run_block(int64_t batch, int64_t head, int64_t first_row) {

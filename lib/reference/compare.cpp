@@ -98,6 +98,9 @@ Comparison judge(std::string_view what, const Tile& tile, const char* rule, doub
 
 Comparison compare_tile(std::string_view what, const HostTensor& out, const Tile& tile, TileErrors errors,
                         double factor) {
+  if (out.dtype() == DType::f64) {
+    return judge(what, tile, "max", errors.out_max, 1e-12 * errors.reference_max, errors);
+  }
   if (out.dtype() == DType::f32) {
     const double of_logits = 0x1p-22 * errors.logit_magnitude * errors.reference_max;
     return judge(what, tile, "max", errors.out_max,
@@ -149,7 +152,7 @@ Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span
   return worst;
 }
 
-Comparison compare_lse(std::span<const float> lse, const AttentionResult& reference) {
+Comparison compare_lse(std::span<const double> lse, const AttentionResult& reference, DType dtype) {
   if (lse.size() != reference.lse.size() || lse.size() != reference.logit_magnitude.size()) {
     fail(ATTUNE_ERROR_INTERNAL, "compare lse: {} values, {} of the reference", lse.size(),
          reference.lse.size());
@@ -160,7 +163,8 @@ Comparison compare_lse(std::span<const float> lse, const AttentionResult& refere
     const double got = lse[i];
     const double error =
         got == expected ? 0 : not_nan(std::fabs(got - expected));  // equal infinities differ by NaN
-    const double tolerance = 1e-5 + 0x1p-20 * reference.logit_magnitude[i];
+    const double magnitude = reference.logit_magnitude[i];
+    const double tolerance = dtype == DType::f64 ? 1e-12 + 0x1p-48 * magnitude : 1e-5 + 0x1p-20 * magnitude;
     result.max_abs_error = std::max(result.max_abs_error, error);
     const double ratio = ratio_of(error, tolerance);
     if (ratio <= result.worst_ratio) continue;
@@ -176,14 +180,14 @@ Comparison compare_lse(std::span<const float> lse, const AttentionResult& refere
   return result;
 }
 
-Comparison compare_attention(const HostTensor& o, std::span<const float> lse,
+Comparison compare_attention(const HostTensor& o, std::span<const double> lse,
                              const AttentionResult& reference, const AttentionResult& naive, double factor) {
   if (o.dims() != reference.dims || o.dims() != naive.dims) {
     fail(ATTUNE_ERROR_INTERNAL,
          "compare attention: o, the reference and the yardstick have different shapes");
   }
   const Comparison output = compare_tiles("o", o, reference.o, naive.o, factor, reference.logit_magnitude);
-  return lse.empty() ? output : worse_of(output, compare_lse(lse, reference));
+  return lse.empty() ? output : worse_of(output, compare_lse(lse, reference, o.dtype()));
 }
 
 }  // namespace attune

@@ -34,6 +34,7 @@ Comparison worse_of(const Comparison& a, const Comparison& b);
 //   f16, bf16: max|out-ref| <= factor·max|naive-ref| + 2·max|round(ref)-ref|  and
 //              rms(out-ref) <= factor·rms(naive-ref) + half an ulp at rms(ref)
 //   f32:       max|out-ref| <= 4·max|naive-ref| + (1e-6 + 2^-22·max logit_magnitude)·max|ref|
+//   f64:       max|out-ref| <= 1e-12·max|ref|
 // NOTE: the last term is 0 without logit_magnitude ([batch, head, row]). With it, rows whose logits are in
 // the hundreds are judged by what rounding a dot product of that size costs; the largest naive error of a
 // tile is then that of one row with a near tie, and four times one draw of the noise is no bound for another.
@@ -42,12 +43,14 @@ Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span
                          std::span<const double> naive, double factor = 2,
                          std::span<const double> logit_magnitude = {});
 
-// Both tensors of attention forward: o as above, and lse ([batch, head, row] contiguous, float) by
-//   |lse - ref| <= 1e-5 + 2^-20·logit_magnitude, with -inf exactly where the reference has it.
+// Both tensors of attention forward: o as above, and lse ([batch, head, row] contiguous) by
+//   |lse - ref| <= 1e-5 + 2^-20·logit_magnitude (f64: 1e-12 + 2^-48·logit_magnitude),
+// with -inf exactly where the reference has it.
 // `factor` as above. An empty `lse` is not compared.
-Comparison compare_attention(const HostTensor& o, std::span<const float> lse,
+Comparison compare_attention(const HostTensor& o, std::span<const double> lse,
                              const AttentionResult& reference, const AttentionResult& naive,
                              double factor = 2);
-Comparison compare_lse(std::span<const float> lse, const AttentionResult& reference);
+Comparison compare_lse(std::span<const double> lse, const AttentionResult& reference,
+                       DType dtype = DType::f32);
 
 }  // namespace attune

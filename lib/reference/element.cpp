@@ -35,6 +35,11 @@ double half_value(DType dtype, uint16_t bits) {
 }  // namespace
 
 double load_element(DType dtype, const void* element) {
+  if (dtype == DType::f64) {
+    double value;
+    std::memcpy(&value, element, sizeof value);
+    return value;
+  }
   if (dtype == DType::f32) {
     float value;
     std::memcpy(&value, element, sizeof value);
@@ -46,6 +51,10 @@ double load_element(DType dtype, const void* element) {
 }
 
 void store_element(DType dtype, void* element, double value) {
+  if (dtype == DType::f64) {
+    std::memcpy(element, &value, sizeof value);
+    return;
+  }
   if (dtype == DType::f32) {
     const float rounded = static_cast<float>(value);
     std::memcpy(element, &rounded, sizeof rounded);
@@ -56,6 +65,7 @@ void store_element(DType dtype, void* element, double value) {
 }
 
 double round_to(DType dtype, double value) {
+  if (dtype == DType::f64) return value;
   return dtype == DType::f32 ? static_cast<double>(static_cast<float>(value))
                              : half_value(dtype, half_bits(dtype, value));
 }
@@ -67,7 +77,8 @@ double ulp_at(DType dtype, double value) {
   };
   const Format format = dtype == DType::f16    ? Format{10, -14}
                         : dtype == DType::bf16 ? Format{7, -126}
-                                               : Format{23, -126};
+                        : dtype == DType::f32  ? Format{23, -126}
+                                               : Format{52, -1022};
   int exponent = 0;
   std::frexp(value, &exponent);  // |value| in [2^(exponent-1), 2^exponent); zero has exponent 0
   const int binade = value == 0 ? format.smallest_exponent : std::max(exponent - 1, format.smallest_exponent);

@@ -6,9 +6,9 @@
 namespace attune {
 namespace {
 
-template <typename Round>
+template <typename Real = float, typename Round>
 AttentionResult run(const AttentionInputs& inputs, Round round) {
-  return reference_detail::AttentionRows<float, Round, Round>(inputs, round, round, false).run();
+  return reference_detail::AttentionRows<Real, Round, Round>(inputs, round, round, false).run();
 }
 
 }  // namespace
@@ -19,6 +19,8 @@ AttentionResult naive_attention(const AttentionInputs& inputs) {
       return run(inputs, [](float value) { return f16_to_float(f16_from_float(value)); });
     case DType::bf16:
       return run(inputs, [](float value) { return bf16_to_float(bf16_from_float(value)); });
+    case DType::f64:
+      return run<double>(inputs, [](double value) { return value; });
     case DType::f32:
       break;
   }

@@ -118,6 +118,10 @@ void HostTensor::read_row(int64_t batch, int64_t head, int64_t row, double* valu
   convert_row(batch, head, row, values);
 }
 
+void HostTensor::read_row(int64_t batch, int64_t head, int64_t row, long double* values) const {
+  convert_row(batch, head, row, values);
+}
+
 void HostTensor::read_row(int64_t batch, int64_t head, int64_t row, float* values) const {
   convert_row(batch, head, row, values);
 }

@@ -52,7 +52,8 @@ class HostTensor {
            double value);  // rounds once, to nearest even
   // One row, converted. `values` has columns() elements.
   void read_row(int64_t batch, int64_t head, int64_t row, double* values) const;
-  void read_row(int64_t batch, int64_t head, int64_t row, float* values) const;  // exact for every dtype
+  void read_row(int64_t batch, int64_t head, int64_t row, long double* values) const;
+  void read_row(int64_t batch, int64_t head, int64_t row, float* values) const;  // exact but for f64
   // All elements, [batch, head, row, column] contiguous.
   std::vector<double> to_doubles() const;
   void from_doubles(std::span<const double> values);

@@ -22,24 +22,26 @@ void AsyncCopies::begin_block(int threads) {
 void AsyncCopies::land(Copy& copy, SharedMemory& shared) {
   if (copy.landed) return;
   unsigned char* destination = shared.bytes_at(copy.offset);
-  if (copy.source) {
-    std::memcpy(destination, copy.source, ShadowMemory::kLine);
-  } else {
-    std::memset(destination, 0, ShadowMemory::kLine);
-  }
+  const auto bytes = static_cast<size_t>(copy.bytes);
+  if (bytes > 0) std::memcpy(destination, copy.source, bytes);
+  std::memset(destination + bytes, 0, ShadowMemory::kLine - bytes);
   copy.landed = true;
 }
 
-bool AsyncCopies::issue(int thread, int64_t offset, const void* source, SharedMemory& shared, Stamp me,
-                        Random& random) {
+bool AsyncCopies::issue(int thread, int64_t offset, const void* source, int bytes, SharedMemory& shared,
+                        Stamp me, Random& random) {
   if (!shared.begin_copy(offset, me)) return false;
   Queue& queue = queues_[thread];
   if (queue.first >= kCompactAt || queue.first == queue.copies.size()) {
     queue.copies.erase(queue.copies.begin(), queue.copies.begin() + static_cast<std::ptrdiff_t>(queue.first));
     queue.first = 0;
   }
-  queue.copies.push_back(
-      {.offset = offset, .source = source, .group = queue.groups, .site = me.site(), .landed = false});
+  queue.copies.push_back({.offset = offset,
+                          .source = source,
+                          .bytes = bytes,
+                          .group = queue.groups,
+                          .site = me.site(),
+                          .landed = false});
   if (random.bits(2) == 0) land(queue.copies.back(), shared);
   return true;
 }

@@ -14,10 +14,11 @@ class AsyncCopies {
  public:
   void begin_block(int threads);
 
-  // `source` is nullptr for zeros. The data arrive at a moment that chance decides, at the latest in wait();
-  // until then, and for anyone who did not wait, the destination is poisoned. False: SharedMemory::fault()
-  // says why not.
-  bool issue(int thread, int64_t offset, const void* source, SharedMemory& shared, Stamp me, Random& random);
+  // Copies the first `bytes` of 16, the others become zero. The data arrive at a moment that chance decides,
+  // at the latest in wait(); until then, and for anyone who did not wait, the destination is poisoned. False:
+  // SharedMemory::fault() says why not.
+  bool issue(int thread, int64_t offset, const void* source, int bytes, SharedMemory& shared, Stamp me,
+             Random& random);
   void commit(int thread, SharedMemory& shared, Random& random);
   // Ends all copies but those of the `pending` newest groups and those not committed.
   void wait(int thread, int pending, SharedMemory& shared, Stamp me);
@@ -26,6 +27,7 @@ class AsyncCopies {
   struct Copy {
     int64_t offset;
     const void* source;
+    int bytes;
     int64_t group;
     int site;  // of the issue, for reports
     bool landed;

@@ -6,7 +6,8 @@
 namespace attune::simt {
 namespace {
 
-float combine(float a, float b, attune_simt_reduction reduction) {
+template <typename Real>
+Real combine(Real a, Real b, attune_simt_reduction reduction) {
   return reduction == ATTUNE_SIMT_SUM ? a + b : std::fmax(a, b);
 }
 
@@ -16,18 +17,39 @@ uint32_t element(const unsigned char* row, int column) {
   return value;
 }
 
-}  // namespace
-
-void reduce_quads(const LaneCalls& lanes, int count, attune_simt_reduction reduction) {
+// `values` is the member of LaneCall that points to a lane's values of this type; `shown` likewise.
+template <typename Real>
+void reduce(const LaneCalls& lanes, int count, attune_simt_reduction reduction, Real* LaneCall::*values) {
   for (int quad = 0; quad < kWarpLanes; quad += 4) {
     for (int i = 0; i < count; ++i) {
-      const float low = combine(lanes[quad].values[i], lanes[quad + 1].values[i], reduction);
-      const float high = combine(lanes[quad + 2].values[i], lanes[quad + 3].values[i], reduction);
-      const float result = combine(low, high, reduction);
-      for (int lane = quad; lane < quad + 4; ++lane)
-        lanes[lane].values[i] = result;
+      const auto of = [&](int lane) -> Real& { return (lanes[quad + lane].*values)[i]; };
+      const Real low = combine(of(0), of(1), reduction);
+      const Real high = combine(of(2), of(3), reduction);
+      const Real result = combine(low, high, reduction);
+      for (int lane = 0; lane < 4; ++lane)
+        of(lane) = result;
     }
   }
+}
+
+template <typename Real>
+void broadcast(const LaneCalls& lanes, int count, Real* LaneCall::*values, const Real* LaneCall::*shown) {
+  for (int quad = 0; quad < kWarpLanes; quad += 4) {
+    for (int i = 0; i < count; ++i) {
+      Real seen[4];  // read all before any is written: a lane may broadcast into its own source
+      for (int lane = 0; lane < 4; ++lane)
+        seen[lane] = (lanes[quad + (lanes[quad + lane].source & 3)].*shown)[i];
+      for (int lane = 0; lane < 4; ++lane)
+        (lanes[quad + lane].*values)[i] = seen[lane];
+    }
+  }
+}
+
+}  // namespace
+
+void reduce_quads(const LaneCalls& lanes, int count, attune_simt_reduction reduction, attune_simt_real real) {
+  if (real == ATTUNE_SIMT_F64) return reduce(lanes, count, reduction, &LaneCall::wide_values);
+  reduce(lanes, count, reduction, &LaneCall::values);
 }
 
 void reduce_warp(const LaneCalls& lanes, attune_simt_reduction reduction) {
@@ -43,16 +65,9 @@ void reduce_warp(const LaneCalls& lanes, attune_simt_reduction reduction) {
     *lanes[lane].values = values[lane];
 }
 
-void broadcast_in_quads(const LaneCalls& lanes, int count) {
-  for (int quad = 0; quad < kWarpLanes; quad += 4) {
-    for (int i = 0; i < count; ++i) {
-      float shown[4];  // read all before any is written: a lane may broadcast into its own source
-      for (int lane = 0; lane < 4; ++lane)
-        shown[lane] = lanes[quad + (lanes[quad + lane].source & 3)].shown[i];
-      for (int lane = 0; lane < 4; ++lane)
-        lanes[quad + lane].values[i] = shown[lane];
-    }
-  }
+void broadcast_in_quads(const LaneCalls& lanes, int count, attune_simt_real real) {
+  if (real == ATTUNE_SIMT_F64) return broadcast(lanes, count, &LaneCall::wide_values, &LaneCall::wide_shown);
+  broadcast(lanes, count, &LaneCall::values, &LaneCall::shown);
 }
 
 void spread_matrices(const LaneCalls& lanes, const std::array<const unsigned char*, kWarpLanes>& rows, int i,

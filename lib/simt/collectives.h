@@ -14,27 +14,28 @@ namespace attune::simt {
 // it is written at each call of each lane.
 struct LaneCall {
   union {
-    float* values = nullptr;  // reductions: in and out; quad_broadcast: out; multiply_tiles: c
+    float* values = nullptr;  // reductions of f32: in and out; quad_broadcast: out; multiply_tiles: c
+    double* wide_values;      // the same for f64
     uint32_t* fragment;       // load_matrices
   };
   union {
     const float* shown = nullptr;  // quad_broadcast
-    const uint32_t* a;             // multiply_tiles
-    int64_t offset;                // load_matrices: in shared memory
+    const double* wide_shown;
+    const uint32_t* a;         // multiply_tiles
+    const long long* offsets;  // load_matrices: in shared memory
   };
   union {
     int64_t source = 0;  // quad_broadcast: position in the quad
     const uint32_t* b;   // multiply_tiles
-    int64_t step;        // load_matrices: bytes
   };
 };
 
 using LaneCalls = std::array<LaneCall, kWarpLanes>;
 
 // The pairs are combined as the GPU's shuffles combine them, so that rounding is the same.
-void reduce_quads(const LaneCalls& lanes, int count, attune_simt_reduction reduction);
+void reduce_quads(const LaneCalls& lanes, int count, attune_simt_reduction reduction, attune_simt_real real);
 void reduce_warp(const LaneCalls& lanes, attune_simt_reduction reduction);
-void broadcast_in_quads(const LaneCalls& lanes, int count);
+void broadcast_in_quads(const LaneCalls& lanes, int count, attune_simt_real real);
 
 // One load of four 8x8 matrices, the i-th of the lanes' fragments: rows[l] are the 16 bytes that lane l
 // named.

@@ -31,21 +31,40 @@ void global_access(attune_simt_thread* thread, unsigned long long address, int b
   Worker::of(thread).check_global(address, bytes, access == ATTUNE_SIMT_STORE, site);
 }
 
-void quad_reduce(attune_simt_thread* thread, float* v, int count, attune_simt_reduction reduction,
-                 attune_simt_site site) {
+// Tells calls of a collective apart by what must be the same in all lanes.
+uint32_t shape_of(int count, attune_simt_real real) {
+  return static_cast<uint32_t>(count) * 2 + static_cast<uint32_t>(real);
+}
+
+void quad_reduce(attune_simt_thread* thread, void* v, int count, attune_simt_reduction reduction,
+                 attune_simt_real real, attune_simt_site site) {
   Worker& worker = Worker::of(thread);
   const Verb verb = reduction == ATTUNE_SIMT_SUM ? Verb::quad_sum : Verb::quad_maximum;
-  if (!worker.rendezvous(verb, static_cast<uint32_t>(count), LaneCall{{.values = v}, {}, {}}, site)) return;
-  reduce_quads(worker.lanes(), count, reduction);
+  LaneCall call;
+  if (real == ATTUNE_SIMT_F64) {
+    call.wide_values = static_cast<double*>(v);
+  } else {
+    call.values = static_cast<float*>(v);
+  }
+  if (!worker.rendezvous(verb, shape_of(count, real), call, site)) return;
+  reduce_quads(worker.lanes(), count, reduction, real);
   worker.end_rendezvous();
 }
 
-void quad_broadcast(attune_simt_thread* thread, float* out, const float* v, int count, int source,
-                    attune_simt_site site) {
+void quad_broadcast(attune_simt_thread* thread, void* out, const void* v, int count, int source,
+                    attune_simt_real real, attune_simt_site site) {
   Worker& worker = Worker::of(thread);
-  const LaneCall call{{.values = out}, {.shown = v}, {.source = source}};
-  if (!worker.rendezvous(Verb::quad_broadcast, static_cast<uint32_t>(count), call, site)) return;
-  broadcast_in_quads(worker.lanes(), count);
+  LaneCall call;
+  call.source = source;
+  if (real == ATTUNE_SIMT_F64) {
+    call.wide_values = static_cast<double*>(out);
+    call.wide_shown = static_cast<const double*>(v);
+  } else {
+    call.values = static_cast<float*>(out);
+    call.shown = static_cast<const float*>(v);
+  }
+  if (!worker.rendezvous(Verb::quad_broadcast, shape_of(count, real), call, site)) return;
+  broadcast_in_quads(worker.lanes(), count, real);
   worker.end_rendezvous();
 }
 
@@ -58,10 +77,10 @@ void warp_reduce(attune_simt_thread* thread, float* v, attune_simt_reduction red
   worker.end_rendezvous();
 }
 
-void load_matrices(attune_simt_thread* thread, unsigned* fragment, int count, int transpose, long long offset,
-                   long long step, attune_simt_site site) {
+void load_matrices(attune_simt_thread* thread, unsigned* fragment, int count, int transpose,
+                   const long long* offsets, attune_simt_site site) {
   Worker& worker = Worker::of(thread);
-  const LaneCall call{{.fragment = fragment}, {.offset = offset}, {.step = step}};
+  const LaneCall call{{.fragment = fragment}, {.offsets = offsets}, {}};
   const uint32_t shape = static_cast<uint32_t>(count) * 2 + static_cast<uint32_t>(transpose != 0);
   if (!worker.rendezvous(Verb::load_matrices, shape, call, site)) return;
   const LaneCalls& lanes = worker.lanes();
@@ -69,7 +88,7 @@ void load_matrices(attune_simt_thread* thread, unsigned* fragment, int count, in
   for (int i = 0; i < count; ++i) {
     std::array<const unsigned char*, kWarpLanes> rows;
     for (int lane = 0; lane < kWarpLanes; ++lane) {
-      rows[lane] = worker.shared_access(first + lane, lanes[lane].offset + i * lanes[lane].step, 16, false,
+      rows[lane] = worker.shared_access(first + lane, lanes[lane].offsets[i], 16, false,
                                         AccessKind::matrix_load, site);
     }
     spread_matrices(lanes, rows, i, transpose != 0);
@@ -95,12 +114,12 @@ void multiply_tiles(attune_simt_thread* thread, float* c, const unsigned* a, con
   worker.end_rendezvous();
 }
 
-void copy_async16(attune_simt_thread* thread, long long offset, unsigned long long source,
+void copy_async16(attune_simt_thread* thread, long long offset, unsigned long long source, int bytes,
                   attune_simt_site site) {
   Worker& worker = Worker::of(thread);
   const int self = worker.running();
   const bool issued = worker.copies().issue(
-      self, offset, reinterpret_cast<const void*>(source), worker.shared(),
+      self, offset, reinterpret_cast<const void*>(source), bytes, worker.shared(),
       worker.stamp(self, AccessKind::async_copy, worker.shared().site_number(site)), worker.random());
   if (!issued) worker.fault(self, site, worker.shared().fault());
 }

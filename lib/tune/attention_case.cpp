@@ -1,7 +1,5 @@
 #include "tune/attention_case.h"
 
-#include <cmath>
-
 #include "reference/naive.h"
 #include "tune/device_tensor.h"
 
@@ -19,13 +17,9 @@ AttentionCase::AttentionCase(const Problem& problem, uint64_t seed, double q_dev
   q_ = make(problem.heads_q, problem.seqlen_q, problem.head_dim, seed, q_deviation);
   k_ = make(problem.heads_kv, problem.seqlen_kv, problem.head_dim, seed + 1, 1);
   v_ = make(problem.heads_kv, problem.seqlen_kv, problem.head_dim_v, seed + 2, 1);
-  const AttentionInputs inputs{q_, k_, v_, problem.mask, scale()};
+  const AttentionInputs inputs{q_, k_, v_, problem.mask, default_scale(problem.head_dim, problem.dtype)};
   reference_ = reference_attention(inputs);
   naive_ = naive_attention(inputs);
-}
-
-float AttentionCase::scale() const {
-  return static_cast<float>(1 / std::sqrt(static_cast<double>(problem_.head_dim)));
 }
 
 AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const Config& config,
@@ -36,8 +30,9 @@ AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const
       .o = HostTensor(problem_.dtype,
                       {problem_.batch, problem_.heads_q, problem_.seqlen_q, problem_.head_dim_v}, layout,
                       padding),
-      .lse = HostTensor(DType::f32, {1, 1, 1, problem_.batch * problem_.heads_q * problem_.seqlen_q},
-                        Layout::bhsd, TensorPadding::fenced(DType::f32))};
+      .lse = HostTensor(statistics_dtype(problem_.dtype),
+                        {1, 1, 1, problem_.batch * problem_.heads_q * problem_.seqlen_q}, Layout::bhsd,
+                        TensorPadding::fenced(statistics_dtype(problem_.dtype)))};
   HostTensor q = q_, k = k_, v = v_;
   const DeviceTensor q_device(backend, q), k_device(backend, k), v_device(backend, v);
   const DeviceTensor o_device(backend, output.o), lse_device(backend, output.lse);
@@ -45,11 +40,11 @@ AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const
                             .k = k_device.view(),
                             .v = v_device.view(),
                             .o = o_device.view(),
-                            .lse = static_cast<float*>(lse_device.view().data),
+                            .lse = lse_device.view().data,
                             .batch = problem_.batch,
                             .seqlen_q = problem_.seqlen_q,
                             .seqlen_kv = problem_.seqlen_kv,
-                            .scale = scale()};
+                            .scale = default_scale(problem_.head_dim, problem_.dtype)};
   Launch launch;
   family.pack(problem_, config, arguments, launch);
   backend.launch(module, launch, backend.planning_stream());
@@ -62,7 +57,7 @@ AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const
 Comparison AttentionCase::compare(const AttentionOutput& output) const {
   if (!output.o.margins_intact()) return canary_failure("o");
   if (!output.lse.margins_intact()) return canary_failure("lse");
-  std::vector<float> lse(static_cast<size_t>(output.lse.columns()));
+  std::vector<double> lse(static_cast<size_t>(output.lse.columns()));
   output.lse.read_row(0, 0, 0, lse.data());
   return compare_attention(output.o, lse, reference_, naive_);
 }

@@ -31,8 +31,6 @@ class AttentionCase final : public ValidationCase {
   Comparison compare(const AttentionOutput& output) const;
 
  private:
-  float scale() const;
-
   Problem problem_;
   HostTensor q_, k_, v_;
   AttentionResult reference_;

@@ -1,7 +1,6 @@
 #include "tune/timing_scratch.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "reference/tensor.h"
@@ -31,7 +30,8 @@ int64_t bytes_of(const Problem& problem, const Shape& shape) {
 }
 
 int64_t lse_bytes(const Problem& problem) {
-  return problem.batch * problem.heads_q * problem.seqlen_q * static_cast<int64_t>(sizeof(float));
+  return problem.batch * problem.heads_q * problem.seqlen_q *
+         static_cast<int64_t>(size_of(statistics_dtype(problem.dtype)));
 }
 
 std::array<int64_t, 4> strides(Layout layout, const Shape& shape) {
@@ -75,11 +75,11 @@ TimingScratch::TimingScratch(Backend& backend, const Problem& problem) {
     if (bytes > 0 && !is_output) fill_with_noise(backend, buffers_[i].data(), bytes, problem.dtype);
   }
   buffers_[4] = DeviceBuffer(backend, static_cast<size_t>(lse_bytes(problem)));
-  arguments_.lse = static_cast<float*>(buffers_[4].data());
+  arguments_.lse = buffers_[4].data();
   arguments_.batch = problem.batch;
   arguments_.seqlen_q = problem.seqlen_q;
   arguments_.seqlen_kv = problem.seqlen_kv;
-  arguments_.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(problem.head_dim)));
+  arguments_.scale = default_scale(problem.head_dim, problem.dtype);
 }
 
 }  // namespace attune

@@ -140,12 +140,11 @@ TEST_CASE("every tensor must be there and aligned") {
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.k.data = nullptr; }) == invalid("k.data is NULL"));
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.v.data = nullptr; }) == invalid("v.data is NULL"));
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.o.data = nullptr; }) == invalid("o.data is NULL"));
-  CHECK(refusal(Layout::bhsd, [](auto& a) { a.k.data = address(0x20008); }) ==
-        invalid("k.data = 0x20008 is not aligned to 16 bytes (off by 8)"));
+  CHECK(refusal(Layout::bhsd, [](auto& a) { a.k.data = address(0x20002); }) == Caught{});
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.o.data = address(0x40001); }) ==
-        invalid("o.data = 0x40001 is not aligned to 16 bytes (off by 1)"));
+        invalid("o = 0x40001 is not aligned to 2 bytes, the size of an element of bf16"));
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.lse = static_cast<float*>(address(0x50002)); }) ==
-        invalid("lse = 0x50002 is not aligned to 4 bytes"));
+        invalid("lse = 0x50002 is not aligned to 4 bytes, the size of an element of f32"));
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.lse = static_cast<float*>(address(0x50004)); }) == Caught{});
   CHECK(refusal(Layout::bhsd, [](auto& a) { a.lse = nullptr; }) == Caught{});
 }
@@ -154,10 +153,7 @@ TEST_CASE("strides that the kernels cannot follow are refused with the numbers")
   const auto invalid = [](const char* message) { return Caught{ATTUNE_ERROR_INVALID_ARGUMENT, message}; };
   CHECK(refusal(Layout::strided, [](auto& a) { a.q.stride[0] = -8; }) ==
         invalid("q: batch stride = -8 is negative"));
-  CHECK(refusal(Layout::strided, [](auto& a) { a.k.stride[1] = 4; }) ==
-        invalid("k: head stride = 4 elements = 8 bytes is not a multiple of 16 bytes"));
-  CHECK(refusal(Layout::strided, [](auto& a) { a.v.stride[2] = 65; }) ==
-        invalid("v: row stride = 65 elements = 130 bytes is not a multiple of 16 bytes"));
+  CHECK(refusal(Layout::strided, [](auto& a) { a.v.stride[2] = 65; }) == Caught{});  // any stride of elements
   CHECK(refusal(Layout::strided, [](auto& a) { a.o.stride[3] = 2; }) ==
         invalid("o: column stride = 2 is not 1"));
   CHECK(refusal(Layout::strided, [](auto& a) { a.q.stride[3] = 0; }) ==

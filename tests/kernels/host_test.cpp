@@ -19,7 +19,12 @@ using namespace attune;
 
 namespace {
 
-constexpr int64_t kHeadDims[] = {8, 32, 40, 64, 72, 80, 96, 128, 160, 192, 224, 256};
+struct HeadDims {
+  int64_t qk, v;
+};
+constexpr HeadDims kHeadDims[] = {{1, 1},     {8, 8},     {32, 32},  {59, 59},   {64, 64},
+                                  {72, 72},   {96, 96},   {111, 40}, {128, 128}, {192, 128},
+                                  {128, 192}, {224, 224}, {256, 256}};
 
 const Family& row_softmax() {
   return *find_family("row_softmax");
@@ -76,26 +81,36 @@ TEST_CASE("families are found by their names") {
 TEST_CASE("flash_fwd's budget is the layout's formula, for every config on every known device") {
   for (const DeviceSpec& spec : known_devices()) {
     for (const DType dtype : kTypes) {
-      for (const int64_t dim : kHeadDims) {
-        const Problem problem = attention(dtype, dim);
+      for (const auto& [dim, dim_v] : kHeadDims) {
+        Problem problem = attention(dtype, dim);
+        problem.head_dim_v = dim_v;
         for (const Config& config : flash_fwd().space(problem, spec).enumerate()) {
-          INFO(spec.arch << " " << name_of(dtype) << " D=" << dim << " " << to_string(config));
+          INFO(spec.arch << " " << name_of(dtype) << " D=" << dim << "/" << dim_v << " "
+                         << to_string(config));
           const int element = static_cast<int>(size_of(dtype)), m = config.at("BLOCK_M"),
                     n = config.at("BLOCK_N");
           const int stages = config.at("STAGES");
           const ResourceUse use = flash_fwd().resources(problem, config);
-          // By hand: Q, and per stage K and V; each row rounded up to 16 columns, and 16 bytes of padding.
-          const int64_t row_bytes = (dim + 15) / 16 * 16 * element + 16;
-          REQUIRE(use.shared_bytes == (m + 2 * stages * n) * row_bytes);
+          // By hand: Q (or O in its place), and per stage K and V; each row rounded up to 16 columns, and 16
+          // bytes of padding where it is not swizzled.
+          const auto row_bytes = [&](int64_t columns) {
+            return (columns + 15) / 16 * 16 * element + (element > 2 ? 16 : 0);
+          };
+          const int64_t k_row = row_bytes(dim), v_row = row_bytes(dim_v), q_row = std::max(k_row, v_row);
+          REQUIRE(use.shared_bytes == m * q_row + stages * n * (k_row + v_row));
           REQUIRE(use.threads == 32 * config.at("WARPS"));
-          const FlashFwdLayout layout{element, static_cast<int>(dim), m, n, stages};
+          const FlashFwdLayout layout{element, static_cast<int>(dim), static_cast<int>(dim_v), m, n, stages};
           REQUIRE(layout.shared_bytes() == use.shared_bytes);
-          REQUIRE(layout.row_bytes() / 16 % 2 == 1);  // an odd number of 16-byte chunks: no bank conflicts
-          // The tiles lie one behind the other and end where the memory ends.
+          // The tiles lie one behind the other and end where the memory ends; each begins where a swizzle
+          // may.
           REQUIRE(layout.q_offset() == 0);
-          REQUIRE(layout.k_offset(0) == m * row_bytes);
-          REQUIRE(layout.v_offset(0) == layout.k_offset(stages - 1) + n * row_bytes);
-          REQUIRE(layout.v_offset(stages - 1) + n * row_bytes == layout.shared_bytes());
+          REQUIRE(layout.k_offset(0) == m * q_row);
+          REQUIRE(layout.v_offset(0) == layout.k_offset(stages - 1) + n * k_row);
+          REQUIRE(layout.v_offset(stages - 1) + n * v_row == layout.shared_bytes());
+          for (int slot = 0; slot < stages; ++slot) {
+            REQUIRE(layout.k_offset(slot) % 128 == 0);
+            REQUIRE(layout.v_offset(slot) % 128 == 0);
+          }
         }
       }
     }

@@ -5,7 +5,7 @@
 
 namespace attune {
 
-constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32};
+constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32, DType::f64};
 
 inline const Family& flash_fwd() {
   return *find_family("flash_fwd");

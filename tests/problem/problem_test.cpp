@@ -120,12 +120,35 @@ TEST_CASE("head dimensions beyond what the kernels do are unsupported, with the 
         unsupported("head_dim = 264, head_dim_v = 264: more than 256 is not supported"));
   CHECK(refusal([](auto& d) { d.head_dim = 128, d.head_dim_v = 512; }) ==
         unsupported("head_dim = 128, head_dim_v = 512: more than 256 is not supported"));
-  CHECK(refusal([](auto& d) { d.head_dim = 12; }) ==
-        unsupported("head_dim = 12, head_dim_v = 12: only multiples of 8 are supported"));
-  CHECK(refusal([](auto& d) { d.head_dim = 59; }) ==
-        unsupported("head_dim = 59, head_dim_v = 59: only multiples of 8 are supported"));
-  CHECK(refusal([](auto& d) { d.head_dim = 192, d.head_dim_v = 128; }) ==
-        unsupported("head_dim = 192 and head_dim_v = 128: different head dimensions are not supported"));
+  CHECK(refusal([](auto& d) { d.head_dim = 257; }) ==
+        unsupported("head_dim = 257, head_dim_v = 257: more than 256 is not supported"));
+}
+
+TEST_CASE("any head dimension from 1 to 256 is taken, and values may have another one") {
+  for (const auto& [head_dim, head_dim_v] : std::initializer_list<std::pair<int64_t, int64_t>>{
+           {1, 1}, {12, 12}, {59, 59}, {111, 3}, {192, 128}, {128, 192}, {256, 1}, {256, 256}}) {
+    CHECK(refusal([&](auto& d) { d.head_dim = head_dim, d.head_dim_v = head_dim_v; }) == Caught{});
+  }
+}
+
+TEST_CASE("pairs that a causal mask lets through, by counting") {
+  for (const auto& [nq, nk] :
+       std::initializer_list<std::pair<int64_t, int64_t>>{{4, 4}, {3, 7}, {7, 3}, {1, 5}, {5, 1}}) {
+    for (const Mask mask : {Mask::causal, Mask::causal_top_left}) {
+      double pairs = 0;
+      for (int64_t i = 0; i < nq; ++i) {
+        for (int64_t j = 0; j < nk; ++j) {
+          const int64_t last = i + causal_diagonal(mask, nq, nk);
+          pairs += j < last    ? 1
+                   : j == last ? 0.5
+                               : 0;  // the field halves the square: the diagonal counts half
+        }
+      }
+      const Problem problem{.mask = mask, .seqlen_q = nq, .seqlen_kv = nk};
+      INFO(name_of(mask) << " " << nq << " x " << nk);
+      CHECK(visible_pairs(problem) == pairs);
+    }
+  }
 }
 
 TEST_CASE("a tensor of more than 2^59 elements is refused, whether or not 64 bits overflow") {
@@ -141,11 +164,11 @@ TEST_CASE("a tensor of more than 2^59 elements is refused, whether or not 64 bit
 TEST_CASE("unknown enumerators and reserved fields are refused with their values") {
   const auto invalid = [](const char* message) { return Caught{ATTUNE_ERROR_INVALID_ARGUMENT, message}; };
   CHECK(refusal([](auto& d) { d.dtype = static_cast<attune_dtype>(0); }) ==
-        invalid("dtype = 0 is unknown (f16 = 1, bf16 = 2, f32 = 3)"));
+        invalid("dtype = 0 is unknown (f16 = 1, bf16 = 2, f32 = 3, f64 = 4)"));
   CHECK(refusal([](auto& d) { d.layout = static_cast<attune_layout>(0); }) ==
         invalid("layout = 0 is unknown (BHSD = 1, BSHD = 2, STRIDED = 3)"));
   CHECK(refusal([](auto& d) { d.mask = static_cast<attune_mask>(7); }) ==
-        invalid("mask = 7 is unknown (none = 0, causal = 1)"));
+        invalid("mask = 7 is unknown (none = 0, causal = 1, causal_top_left = 2)"));
   CHECK(refusal([](auto& d) { d.operation = static_cast<attune_operation>(3); }) ==
         invalid("operation = 3 is unknown"));
   CHECK(refusal([](auto& d) { d.flags = 0x13; }) ==

@@ -146,12 +146,12 @@ TEST_CASE("the LSE rule") {
   const double minus_infinity = -std::numeric_limits<double>::infinity();
   reference.lse = {0, 100, minus_infinity, -3};
   reference.logit_magnitude = {0, 0x1p10, 0, 4};
-  const std::vector<float> exact{0, 100, -kInfinity, -3};
+  const std::vector<double> exact{0, 100, -kInfinity, -3};
   CHECK(compare_lse(exact, reference).worst_ratio == 0);
 
   const auto with = [&](size_t index, float value) {
-    std::vector<float> lse = exact;
-    lse[index] = value;
+    std::vector<double> lse = exact;
+    lse[index] = static_cast<double>(value);
     return compare_lse(lse, reference);
   };
   CHECK(with(0, 0.9e-5f).ok);
@@ -164,6 +164,14 @@ TEST_CASE("the LSE rule") {
     CHECK_FALSE(with(1, bad).ok);
   for (const float bad : {kNan, kInfinity, 0.0f, -1e30f})
     CHECK_FALSE(with(2, bad).ok);
+  // f64: 1e-12 + 2^-48 · 4
+  const auto f64_with = [&](double value) {
+    std::vector<double> lse = exact;
+    lse[3] = value;
+    return compare_lse(lse, reference, DType::f64);
+  };
+  CHECK(f64_with(-3 + 0.95e-12).ok);
+  CHECK_FALSE(f64_with(-3 + 1.1e-12).ok);
   CHECK_THAT(with(3, 5).reason, ContainsSubstring("lse batch 0 head 1 row 1: got 5, reference -3"));
 }
 

@@ -105,7 +105,7 @@ TEST_CASE("flash_fwd runs clean under every seed, and touches all the shared mem
     backend->launch(*module, work.launch, nullptr);
     const int64_t untouched = work.launch.shared_bytes - 1 - backend->last_run_report().highest_shared_byte;
     CHECK(untouched >= 0);
-    CHECK(untouched <= 16);  // the padding of the last row
+    CHECK(untouched == 0);  // rows of 16-bit elements have no padding
   }
 }
 
@@ -113,7 +113,8 @@ TEST_CASE("every block barrier of flash_fwd is missed when it is gone", "[simt]"
   for (const int stages : {1, 2}) {
     const Attention work(stages);
     const KernelSource good = work.source();
-    const int barriers = count_of(good, "flash_fwd.cuh", "block_barrier();");
+    // The last one is compiled in where rows of Q and O differ in length only.
+    const int barriers = count_of(good, "flash_fwd.cuh", "block_barrier();") - 1;
     REQUIRE(barriers > 0);
     for (int i = 0; i < barriers; ++i) {
       INFO("stages " << stages << ", barrier " << i);
@@ -140,9 +141,7 @@ TEST_CASE("every wait of flash_fwd is missed when it waits for less", "[simt]") 
 TEST_CASE("the staged output of flash_fwd needs its warp barrier", "[simt]") {
   const Attention work(1);
   const KernelSource good = work.source();
-  const int barriers = count_of(good, "tile/products_mma.cuh", "warp_barrier();");
-  REQUIRE(barriers > 0);
-  check_reported(with_nth(good, "tile/products_mma.cuh", "warp_barrier();", barriers - 1, ";"), work.launch,
+  check_reported(with_change(good, "tile/store.cuh", "warp_barrier();", ";"), work.launch,
                  "block_barrier or warp_barrier between");
 }
 
@@ -155,8 +154,8 @@ TEST_CASE("a layout of flash_fwd that disagrees with its launch is reported", "[
     check_reported(good, launch, "needs exactly");
   }
   SECTION("tiles that overlap") {
-    check_reported(with_change(good, "flash_fwd.layout.h", "return (block_m + slot * block_n) * row_bytes();",
-                               "return (block_m - 1 + slot * block_n) * row_bytes();"),
+    check_reported(with_change(good, "flash_fwd.layout.h", "return q_bytes() + slot * k_tile_bytes();",
+                               "return q_bytes() - 128 + slot * k_tile_bytes();"),
                    work.launch, "asynchronous copy");
   }
 }
@@ -164,6 +163,6 @@ TEST_CASE("a layout of flash_fwd that disagrees with its launch is reported", "[
 TEST_CASE("tensors of flash_fwd are not read beyond their last row", "[simt]") {
   const Attention work(1);
   const KernelSource good = work.source();
-  check_reported(with_change(good, "tile/load.cuh", "row < valid_rows &&", "row <= valid_rows &&"),
+  check_reported(with_change(good, "tile/load.cuh", "row < valid_rows ? 16", "row <= valid_rows ? 16"),
                  work.launch, "is out of bounds");
 }

@@ -164,13 +164,13 @@ TEST_CASE("a misaligned vector access is reported", "[simt]") {
   SECTION("by an asynchronous copy, of its destination") {
     reported(
         "copy_async16(dynamic_shared<float>(4), Global<const float>(static_cast<const "
-        "float*>(params.input)), true);",
+        "float*>(params.input)));",
         {"misaligned store of 16 bytes at shared byte 4"});
   }
   SECTION("by an asynchronous copy, of its source") {
     reported(
         "copy_async16(dynamic_shared<float>(16 * thread_index()), "
-        "Global<const float>(static_cast<const float*>(params.input)) + 1, true);",
+        "Global<const float>(static_cast<const float*>(params.input)) + 1);",
         {"misaligned load of 16 bytes"});
   }
 }
@@ -221,7 +221,7 @@ TEST_CASE("asynchronous copies", "[simt]") {
       "const int t = thread_index();\n"
       "const int neighbour = (t + 63) % 64;\n"
       "const Global<float> output(static_cast<float*>(params.output));\n"
-      "copy_async16(tile + 4 * t, input + 4 * (t % 32), t % 2 == 0);\n";
+      "copy_async16(tile + 4 * t, input + 4 * (t % 32), t % 2 == 0 ? 16 : 0);\n";
   const auto source = [&](const std::string& rest) { return test_kernel(64, head + rest); };
   const std::string commit = "copy_async_commit();\n";
   const std::string wait = "copy_async_wait<0>();\n";
@@ -260,17 +260,17 @@ TEST_CASE("asynchronous copies", "[simt]") {
                    {"store of 4 bytes at shared byte", "is in flight"});
   }
   SECTION("two into one place") {
-    check_reported(source("copy_async16(tile + 4 * t, input, true);\n" + commit + wait), launch.pack(),
+    check_reported(source("copy_async16(tile + 4 * t, input);\n" + commit + wait), launch.pack(),
                    {"store of 16 bytes", "is in flight"});
   }
   SECTION("into what others still read") {
     check_reported(
-        source(commit + wait + barrier + use + "copy_async16(tile + 4 * t, input, true);\n" + commit + wait),
+        source(commit + wait + barrier + use + "copy_async16(tile + 4 * t, input);\n" + commit + wait),
         launch.pack(), {""});
   }
   SECTION("into what others have read, after a barrier") {
-    check_clean(source(commit + wait + barrier + use + barrier +
-                       "copy_async16(tile + 4 * t, input, true);\n" + commit + wait),
+    check_clean(source(commit + wait + barrier + use + barrier + "copy_async16(tile + 4 * t, input);\n" +
+                       commit + wait),
                 launch.pack());
   }
 }

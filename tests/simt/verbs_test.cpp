@@ -202,7 +202,7 @@ TEST_CASE("load_matrices spreads matrices and their transposes over the lanes", 
             "u32 fragment[2][4];\n"
             "load_matrices<2, ") +
         (transpose ? "true" : "false") +
-        ">(fragment, tile + (64 * (lane % 16) + lane / 16 * 8), 16);\n"
+        ">(fragment, [&](int i) { return tile + (64 * (lane % 16) + lane / 16 * 8 + 16 * i); });\n"
         "const Global<u32> out(static_cast<u32*>(params.output));\n"
         "for (int i = 0; i < 8; ++i) out.store(8 * lane + i, fragment[i / 4][i % 4]);";
     run(test_kernel(32, body), launch.pack());
@@ -236,18 +236,19 @@ const Shared<T> a_tile = dynamic_shared<T>(0);
 const Shared<T> b_tile = a_tile + 16 * M * 16;
 const Global<const T> a_in(static_cast<const T*>(params.input));
 const Global<const T> b_in(static_cast<const T*>(params.second));
-for (int i = lane; i < 16 * M * 2; i += 32) copy_async16(a_tile + 8 * i, a_in + 8 * i, true);
-for (int i = lane; i < 8 * N * 2; i += 32) copy_async16(b_tile + 8 * i, b_in + 8 * i, true);
+for (int i = lane; i < 16 * M * 2; i += 32) copy_async16(a_tile + 8 * i, a_in + 8 * i);
+for (int i = lane; i < 8 * N * 2; i += 32) copy_async16(b_tile + 8 * i, b_in + 8 * i);
 copy_async_commit();
 copy_async_wait<0>();
 warp_barrier();
 u32 a[M][4];
-load_matrices<M, false>(a, a_tile + (lane % 16 * 16 + lane / 16 * 8), 256);
+load_matrices<M, false>(a, [&](int m) { return a_tile + (256 * m + lane % 16 * 16 + lane / 16 * 8); });
 u32 b[N / 2][4];
 if (kTranspose) {
-  load_matrices<N / 2, true>(b, b_tile + (lane % 16 * 8 * N + lane / 16 * 8), 16);
+  load_matrices<N / 2, true>(b, [&](int j) { return b_tile + (16 * j + lane % 16 * 8 * N + lane / 16 * 8); });
 } else {
-  load_matrices<N / 2, false>(b, b_tile + ((lane / 16 * 8 + lane % 8) * 16 + lane / 8 % 2 * 8), 256);
+  load_matrices<N / 2, false>(
+      b, [&](int j) { return b_tile + (256 * j + (lane / 16 * 8 + lane % 8) * 16 + lane / 8 % 2 * 8); });
 }
 float c[M][N][4];
 for (int i = 0; i < M * N * 4; ++i) (&c[0][0][0])[i] = 1;

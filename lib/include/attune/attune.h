@@ -176,7 +176,12 @@ ATTUNE_API attune_status attune_context_get_device_info(attune_device_info* info
 typedef enum attune_operation ATTUNE_ENUM_TYPE { ATTUNE_FORWARD = 0 } attune_operation;
 
 /* 0 is invalid. */
-typedef enum attune_dtype ATTUNE_ENUM_TYPE { ATTUNE_F16 = 1, ATTUNE_BF16 = 2, ATTUNE_F32 = 3 } attune_dtype;
+typedef enum attune_dtype ATTUNE_ENUM_TYPE {
+  ATTUNE_F16 = 1,
+  ATTUNE_BF16 = 2, /* compute capability 8.0 */
+  ATTUNE_F32 = 3,
+  ATTUNE_F64 = 4
+} attune_dtype;
 
 /* Order of the dimensions of q, k, v and o in memory; 0 is invalid. */
 typedef enum attune_layout ATTUNE_ENUM_TYPE {
@@ -187,7 +192,8 @@ typedef enum attune_layout ATTUNE_ENUM_TYPE {
 
 typedef enum attune_mask ATTUNE_ENUM_TYPE {
   ATTUNE_MASK_NONE = 0,
-  ATTUNE_MASK_CAUSAL = 1 /* query i sees key j when j <= i + seqlen_kv - seqlen_q (bottom right) */
+  ATTUNE_MASK_CAUSAL = 1,         /* query i sees key j when j <= i + seqlen_kv - seqlen_q (bottom right) */
+  ATTUNE_MASK_CAUSAL_TOP_LEFT = 2 /* query i sees key j when j <= i */
 } attune_mask;
 
 /* Bits of attune_attention_desc.flags. */
@@ -204,8 +210,8 @@ typedef struct attune_attention_desc {
   attune_mask mask;
   int64_t heads_q;       /* a multiple of heads_kv: query head h reads kv head h / (heads_q / heads_kv) */
   int64_t heads_kv;      /* 0: heads_q */
-  int64_t head_dim;      /* of q and k: a multiple of 8, 8 to 256 */
-  int64_t head_dim_v;    /* of v and o; 0: head_dim */
+  int64_t head_dim;      /* of q and k: 1 to 256 */
+  int64_t head_dim_v;    /* of v and o: 1 to 256; 0: head_dim */
   int64_t max_batch;     /* capacity, sequences */
   int64_t max_seqlen_q;  /* capacity, rows */
   int64_t max_seqlen_kv; /* capacity, rows */
@@ -257,23 +263,24 @@ typedef struct attune_tensor {
 
 #define ATTUNE_SAME_AS_PLAN INT64_C(-1)
 
-/* What one execution reads and writes. Device memory, 16-byte aligned, strides multiples of 16 bytes.
+/* What one execution reads and writes. Device memory. Any alignment of whole elements works; rows that all
+ * start on a boundary of 16 bytes (address and strides) are read and written faster.
  *
  * q    [batch, heads_q, seqlen_q, head_dim]     o    [batch, heads_q, seqlen_q, head_dim_v]
- * k    [batch, heads_kv, seqlen_kv, head_dim]   lse  [batch, heads_q, seqlen_q], dense, f32
+ * k    [batch, heads_kv, seqlen_kv, head_dim]   lse  [batch, heads_q, seqlen_q], dense, f32 (f64 for f64)
  * v    [batch, heads_kv, seqlen_kv, head_dim_v]
  *
  * Reserved fields must be as _INIT leaves them. */
 typedef struct attune_attention_args {
   size_t struct_size;
   attune_tensor q, k, v, o;
-  float* lse;        /* natural-log sum of exp of each row; -inf for a fully masked one; NULL: not written */
+  void* lse;         /* natural-log sum of exp of each row; -inf for a fully masked one; NULL: not written */
   int64_t batch;     /* ATTUNE_SAME_AS_PLAN: max_batch */
   int64_t seqlen_q;  /* ATTUNE_SAME_AS_PLAN: max_seqlen_q */
   int64_t seqlen_kv; /* ATTUNE_SAME_AS_PLAN: max_seqlen_kv */
   double scale;      /* of the scores; 0: 1 / sqrt(head_dim) */
   attune_tensor dout, dq, dk, dv, bias, dbias; /* reserved */
-  const float* dlse;                           /* reserved */
+  const void* dlse;                            /* reserved */
   double softcap;                              /* reserved */
   int64_t window_left, window_right;           /* reserved; -1: unlimited */
   const int32_t *cu_seqlens_q, *cu_seqlens_k;  /* reserved: varlen */
