@@ -30,7 +30,10 @@ PlanCost plan_once(attune_context& context) {
   TuneOptions options;
   options.seconds = kTuningSeconds;
   if (!context.backend->timings_mean_speed()) options.max_candidates = kSimtCandidates;
-  const auto tune_it = [&](const Problem& problem) { tune(problem, context.tune_resources(), options); };
+  const auto tune_it = [&](const Problem& problem, const std::vector<Candidate>& seeds) {
+    options.seeds = seeds;
+    tune(problem, context.tune_resources(), options);
+  };
 
   const ImageCounts before = context.images.counts();
   const size_t trials_before = context.database->records().size();

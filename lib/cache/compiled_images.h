@@ -25,12 +25,16 @@ struct ImageCounts {
   int64_t builds = 0;  // compilations that ended, with an image or without
 };
 
-// Thread-safe. No lock is held while compiling. A failed compilation is remembered for this process, not on
-// disk.
+// Thread-safe. No lock of this process is held while compiling; other processes that share the disk wait for
+// a build of the same key. A failed compilation is remembered for this process, not on disk.
 class CompiledImages {
  public:
+  // What memory keeps, the last used first: several tuning runs' worth, at some 100 KB an image.
+  static constexpr size_t kMemoryBytes = size_t{64} << 20;
+
   // `disk` must outlive this object.
-  explicit CompiledImages(ImageCache& disk) : disk_(disk) {}
+  explicit CompiledImages(ImageCache& disk, size_t memory_bytes = kMemoryBytes)
+      : disk_(disk), results_(memory_bytes) {}
 
   // Throws what the compiler throws, to all who wait for that build; such a failure is not remembered.
   ImageResult get_or_build(Compiler& compiler, const KernelSource& source);
@@ -38,8 +42,13 @@ class CompiledImages {
   ImageCounts counts() const;
 
  private:
+  using Flights = SingleFlight<std::string, std::shared_ptr<const CompileResult>>;
+
+  static Flights::Made made(std::shared_ptr<const CompileResult> result);
+  std::shared_ptr<const CompileResult> find_on_disk(const std::string& key);  // nullptr when it is not there
+
   ImageCache& disk_;
-  SingleFlight<std::string, std::shared_ptr<const CompileResult>> results_;
+  Flights results_;
   std::atomic<int64_t> hits_memory_ = 0;
   std::atomic<int64_t> hits_disk_ = 0;
   std::atomic<int64_t> builds_ = 0;

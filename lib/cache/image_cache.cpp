@@ -54,7 +54,9 @@ void quarantine(const fs::path& path, const std::string& reason, const Log& log)
 
 }  // namespace
 
-ImageCache::ImageCache(const std::optional<fs::path>& directory, const Log& log) : log_(log) {
+ImageCache::ImageCache(const std::optional<fs::path>& directory, const Log& log,
+                       std::chrono::milliseconds patience)
+    : log_(log), patience_(patience) {
   if (!directory) return;
   std::error_code error;
   const fs::path absolute = fs::absolute(*directory, error);
@@ -103,6 +105,17 @@ void ImageCache::store(std::string_view key, const CompiledImage& image) {
   std::string reason = make_private_directory(path->parent_path());
   if (reason.empty()) reason = write_file_atomically(*path, file);
   if (!reason.empty()) degrade(images_->parent_path(), reason);
+}
+
+std::unique_ptr<BuildLock> ImageCache::lock_build(std::string_view key) const {
+  std::optional<fs::path> path = path_of(key);
+  if (!path || !is_persistent() || !make_private_directory(path->parent_path()).empty()) return nullptr;
+  path->replace_extension(".lock");
+  auto lock = std::make_unique<BuildLock>(*path, patience_);
+  if (lock->is_held()) return lock;
+  log_.debug("compiled image {} is built without a lock: {} could not be had within {} ms", key,
+             path->string(), patience_.count());
+  return nullptr;
 }
 
 bool ImageCache::is_persistent() const {

@@ -34,6 +34,13 @@ std::optional<std::filesystem::path> database_path(const std::optional<std::file
   return *cache_dir / "tuning.db";
 }
 
+// What others have measured, in the order in which they are believed.
+std::vector<std::unique_ptr<TuningDb>> open_further_databases(const ContextOptions& options, const Log& log) {
+  std::vector<std::unique_ptr<TuningDb>> databases;
+  if (options.site_database) databases.push_back(TuningDb::open_read_only(*options.site_database, log));
+  return databases;
+}
+
 template <size_t Size>
 void copy_text(char (&field)[Size], std::string_view text) {
   const size_t length = std::min(text.size(), Size - 1);
@@ -63,14 +70,18 @@ attune_context::attune_context(const ContextOptions& given)
       cache_dir(usable_cache_dir(options, log)),
       image_cache(cache_dir, log),
       images(image_cache),
-      database(TuningDb::open(database_path(cache_dir), log)) {}
+      database(TuningDb::open(database_path(cache_dir), log)),
+      further_databases(open_further_databases(options, log)) {}
 
 PlannerResources attune_context::planner_resources() {
+  std::vector<TuningDb*> databases = {database.get()};
+  for (const std::unique_ptr<TuningDb>& further : further_databases)
+    databases.push_back(further.get());
   return {.backend = *backend,
           .templates = templates,
           .images = images,
           .modules = modules,
-          .database = *database,
+          .databases = std::move(databases),
           .margin = options.margin,
           .log = log};
 }

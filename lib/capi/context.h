@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "backend/backend.h"
 #include "base/error.h"
@@ -17,7 +18,8 @@
 #include "capi/boundary.h"
 #include "capi/context_options.h"
 #include "db/tuning_db.h"
-#include "dispatch/planner.h"
+#include "dispatch/plan_cache.h"
+#include "dispatch/planner_resources.h"
 #include "specialize/kernel_source.h"
 #include "tune/tuner.h"
 
@@ -39,7 +41,10 @@ struct attune_context {
   attune::ImageCache image_cache;
   attune::CompiledImages images;
   attune::ModuleCache modules;
-  const std::unique_ptr<attune::TuningDb> database;
+  const std::unique_ptr<attune::TuningDb> database;  // the user's: the only one that is written to
+  const std::vector<std::unique_ptr<attune::TuningDb>>
+      further_databases;  // in the order in which they are asked
+  attune::PlanCache plans;
   std::timed_mutex tuning;  // two at once would spoil each other's timings
 };
 

@@ -110,6 +110,7 @@ ContextOptions resolve_options(const attune_context_options* given) {
   options.device = parse_device(device.empty() ? "cuda" : device);
   take_cache_dir(known.cache_dir, options);
   if (known.nvrtc_path) options.nvrtc_path = known.nvrtc_path;
+  if (known.site_database && *known.site_database) options.site_database = known.site_database;
   take_template_dir(known.template_dir, options);
   options.simt_options = environment_value(EnvironmentVariable::simt).value_or("");
   take_tuning(known.tuning, options);

@@ -19,6 +19,7 @@ struct ContextOptions {
   bool cache_asked = true;                         // false when memory only is what was asked for
   std::string nvrtc_path;                          // empty: ATTUNE_NVRTC, else searched
   std::optional<std::filesystem::path> template_dir;
+  std::optional<std::filesystem::path> site_database;
   std::string simt_options;  // the text of ATTUNE_SIMT
   TuningPolicy tuning = TuningPolicy::miss;
   attune_log_level log_level = ATTUNE_LOG_OFF;

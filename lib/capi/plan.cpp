@@ -8,12 +8,13 @@
 #include "capi/reserved.h"
 #include "capi/struct_version.h"
 #include "capi/tuning.h"
+#include "dispatch/planner.h"
 
 using namespace attune;
 
 struct attune_plan {
   attune_context& context;
-  const std::unique_ptr<const Plan> plan;
+  const std::shared_ptr<const Plan> plan;
 };
 
 namespace {
@@ -36,6 +37,25 @@ void check_overlap(const Plan& plan, const attune_attention_args& args) {
   if (!overlap.empty()) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}", overlap);
 }
 
+// A known plan, else a new one.
+std::shared_ptr<const Plan> plan_for(attune_context& context, const Problem& problem) {
+  const TuningPolicy policy = planning_policy(context);
+  uint64_t generation = 0;
+  const TuneHook hook = [&](const Problem& wanted, const std::vector<Candidate>& seeds) {
+    tune_for_plan(context, wanted, seeds);
+    generation = context.plans.generation();
+  };
+  const auto make = [&]() -> PlanCache::Made {
+    generation = context.plans.generation();
+    std::shared_ptr<const Plan> plan = make_plan(problem, context.planner_resources(), policy, hook);
+    // Under `miss` the next one tries to tune again as long as there is no fresh record.
+    const bool keep = policy == TuningPolicy::off || plan->is_fresh();
+    return {.plan = std::move(plan), .keep = keep, .generation = generation};
+  };
+  if (policy == TuningPolicy::force) return make().plan;
+  return context.plans.get_or_make(problem, make);
+}
+
 }  // namespace
 
 attune_status attune_plan_create(attune_plan_t* plan, attune_context_t context,
@@ -45,9 +65,7 @@ attune_status attune_plan_create(attune_plan_t* plan, attune_context_t context,
     attune_plan_t& out = required(plan, "attune_plan_create: plan");
     attune_attention_desc storage;
     const Problem problem = problem_from_desc(widened(desc, storage));
-    const TuneHook hook = [&known](const Problem& wanted) { tune_for_plan(known, wanted); };
-    std::unique_ptr<Plan> made = make_plan(problem, known.planner_resources(), planning_policy(known), hook);
-    out = new attune_plan{known, std::move(made)};
+    out = new attune_plan{known, plan_for(known, problem)};
   });
 }
 
@@ -72,6 +90,12 @@ attune_status attune_plan_get_config(attune_plan_t plan, const char** config) {
   if (config) *config = nullptr;
   return plan_boundary(plan,
                        [&](const Plan& known) { required(config, "config") = known.config_text().c_str(); });
+}
+
+attune_status attune_plan_get_fingerprint(attune_plan_t plan, uint64_t* fingerprint) {
+  if (fingerprint) *fingerprint = 0;
+  return plan_boundary(
+      plan, [&](const Plan& known) { required(fingerprint, "fingerprint") = known.fingerprint(); });
 }
 
 attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_args* args, void* workspace,

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "capi/struct_version.h"
+#include "dispatch/lookup.h"
 
 namespace {
 
@@ -77,6 +78,14 @@ void require_winner(const TuneReport& report, const Log& log) {
        describe(report.problem), report.note);
 }
 
+// Whatever becomes of a run, its trials are on record, and plans made before do not know them.
+struct ForgetPlans {
+  attune_context& context;
+  const Problem& problem;
+
+  ~ForgetPlans() { context.plans.forget(static_key(problem)); }
+};
+
 }  // namespace
 
 TuningPolicy attune::planning_policy(const attune_context& context) {
@@ -84,7 +93,8 @@ TuningPolicy attune::planning_policy(const attune_context& context) {
   return miss && !context.backend->timings_mean_speed() ? TuningPolicy::off : context.options.tuning;
 }
 
-void attune::tune_for_plan(attune_context& context, const Problem& problem) {
+void attune::tune_for_plan(attune_context& context, const Problem& problem,
+                           const std::vector<Candidate>& seeds) {
   // Races of one context take turns, since they would disturb each other's times. Waiting counts as tuning.
   const double bound = context.options.tuning_seconds;
   const auto start = std::chrono::steady_clock::now();
@@ -94,12 +104,14 @@ void attune::tune_for_plan(attune_context& context, const Problem& problem) {
   if (!lock || seconds <= 0) {
     fail(ATTUNE_ERROR_INTERNAL, "{} s have passed while this context was tuning another problem", bound);
   }
+  const ForgetPlans forget{context, problem};
   tune(problem, context.tune_resources(),
        {.seconds = seconds,
         .force = context.options.tuning == TuningPolicy::force,
         .margin = context.options.margin,
         .scratch_bytes = scratch_limit(context),
         .max_candidates = candidate_limit(*context.backend),
+        .seeds = seeds,
         .progress = {}});
 }
 
@@ -114,13 +126,16 @@ attune_status attune_context_tune(attune_context_t context, const attune_attenti
            "there is nothing to time: max_batch = {}, max_seqlen_q = {}, max_seqlen_kv = {}", problem.batch,
            problem.seqlen_q, problem.seqlen_kv);
     }
+    const PlannerResources resources = known.planner_resources();
     const std::lock_guard lock(known.tuning);
+    const ForgetPlans forget{known, problem};
     const TuneReport report = tune(problem, known.tune_resources(),
                                    {.seconds = wanted.seconds,
                                     .force = wanted.force == 1,
                                     .margin = known.options.margin,
                                     .scratch_bytes = 0,
                                     .max_candidates = candidate_limit(*known.backend),
+                                    .seeds = Lookup(problem, resources).seeds(),
                                     .progress = {}});
     require_winner(report, known.log);
   });

@@ -43,14 +43,16 @@ constexpr std::array<uint32_t, 11> kLocalFileSystems = {
     0x52654973,  // reiserfs
 };
 
-// Why a file that is already there must not be opened; empty when it may, or when there is none.
-std::string unsafe_file_reason(const fs::path& path) {
+// Why a file that is already there must not be opened; empty when it may, or when there is none. The
+// superuser's files are trusted where they are only read.
+std::string unsafe_file_reason(const fs::path& path, bool read_only = false) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
-    return errno == ENOENT ? std::string() : fmt::format("cannot inspect it: {}", std::strerror(errno));
+    if (errno == ENOENT && !read_only) return {};
+    return fmt::format("cannot inspect it: {}", std::strerror(errno));
   }
   if (!S_ISREG(status.st_mode)) return "it is not a regular file";
-  if (status.st_uid != ::geteuid()) {
+  if (status.st_uid != ::geteuid() && !(read_only && status.st_uid == 0)) {
     return fmt::format("it belongs to user {}, not to user {}", status.st_uid, ::geteuid());
   }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
@@ -111,6 +113,32 @@ OpenedFile try_open(const fs::path& path, std::chrono::milliseconds busy) {
   return opened;
 }
 
+// NOTE: immutable, because a write-ahead log's index cannot be made beside a file in a read-only directory,
+// and then SQLite would not even read it. Nor does it take locks, which read-only file systems refuse.
+std::string immutable_uri(const fs::path& path) {
+  std::string uri = "file:";
+  for (const char character : path.string()) {
+    if (character == '?' || character == '#' || character == '%') {
+      uri += fmt::format("%{:02x}", static_cast<unsigned>(character));
+    } else {
+      uri += character;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
+// Throws SQLite::Exception.
+OpenedFile try_open_read_only(const fs::path& path) {
+  OpenedFile opened;
+  auto database =
+      std::make_unique<SQLite::Database>(immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI);
+  distrust(*database);
+  opened.reason = refuse_reason(*database);
+  if (opened.reason.empty()) opened.reason = schema_fault(*database);
+  if (opened.reason.empty()) opened.database = std::move(database);
+  return opened;
+}
+
 }  // namespace
 
 bool is_on_local_file_system(const fs::path& directory) {
@@ -128,6 +156,18 @@ OpenedFile open_file_database(const fs::path& path, std::chrono::milliseconds bu
   if (!reason.empty()) return {nullptr, reason};
   try {
     return try_open(absolute, busy);
+  } catch (const SQLite::Exception& failure) {
+    return {nullptr, failure.what()};
+  }
+}
+
+OpenedFile open_read_only_database(const fs::path& path) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  if (error) return {nullptr, fmt::format("cannot tell where it is: {}", error.message())};
+  if (std::string reason = unsafe_file_reason(absolute, true); !reason.empty()) return {nullptr, reason};
+  try {
+    return try_open_read_only(absolute);
   } catch (const SQLite::Exception& failure) {
     return {nullptr, failure.what()};
   }

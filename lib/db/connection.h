@@ -22,6 +22,11 @@ struct OpenedFile {
 // refused is left as it is. Waits at most `busy` for each lock that another process holds.
 OpenedFile open_file_database(const std::filesystem::path& path, std::chrono::milliseconds busy);
 
+// Opens a file that somebody else keeps, for reading only: it may lie in a directory that cannot be written
+// and belong to the superuser, but must have the current schema. It is taken for constant while it is open:
+// whoever replaces it renames another one over it.
+OpenedFile open_read_only_database(const std::filesystem::path& path);
+
 // A database in memory with the current schema. Throws Error (DATABASE).
 std::unique_ptr<SQLite::Database> open_memory_database();
 

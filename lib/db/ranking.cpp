@@ -66,7 +66,7 @@ void append_ranked(std::vector<const Record*> rest, bool fresh, std::vector<Choi
                         seconds_of(**other) <= (1 + kLargestTie) * lowest_median;
       if (ties && wins_tie(*other, *winner)) winner = other;
     }
-    choices.push_back({.record = **winner, .match = Match::exact, .fresh = fresh});
+    choices.push_back({.record = **winner, .fresh = fresh, .seconds_per_pair = seconds_of(**winner)});
     rest.erase(winner);
   }
 }

@@ -21,9 +21,9 @@ struct Toolchain {
 
 struct Choice {
   Record record;
-  Match match = Match::exact;
   // Compiler and driver major as now. The caller compares the image hash, which takes a compilation.
   bool fresh = false;
+  double seconds_per_pair = 0;  // of query and key; comparable within the bucket
 };
 
 // The text up to the end of its first number: "driver 580" of "driver 580.65 nvrtc 13.0".

@@ -92,14 +92,22 @@ struct FieldReader {
 
 }  // namespace
 
-std::string record_columns() {
+namespace {
+
+std::string columns_but(std::string_view emptied) {
   std::string columns;
   Record record;
   for_each_field(record, [&](const char* name, const auto&) {
     if (!columns.empty()) columns += ", ";
-    columns += name;
+    columns += name == emptied ? fmt::format("'[]' AS {}", name) : name;
   });
   return columns;
+}
+
+}  // namespace
+
+std::string record_columns() {
+  return columns_but("");
 }
 
 std::string insert_statement() {
@@ -109,8 +117,8 @@ std::string insert_statement() {
   return fmt::format("INSERT INTO record ({}) VALUES ({})", record_columns(), values);
 }
 
-std::string select_statement() {
-  return fmt::format("SELECT id, {} FROM record", record_columns());
+std::string select_statement(bool with_samples) {
+  return fmt::format("SELECT id, {} FROM record", with_samples ? record_columns() : columns_but("samples"));
 }
 
 void bind_record(SQLite::Statement& statement, const Record& record) {

@@ -17,8 +17,9 @@ std::string record_columns();
 // "INSERT INTO record (...) VALUES (?, ...)".
 std::string insert_statement();
 
-// "SELECT id, ... FROM record", to which WHERE and ORDER BY may be added.
-std::string select_statement();
+// "SELECT id, ... FROM record", to which WHERE and ORDER BY may be added. Without samples, which take the
+// most time to read, the column gives an empty array.
+std::string select_statement(bool with_samples = true);
 
 // Binds every field in the order of record_columns(), from parameter 1 on.
 void bind_record(SQLite::Statement& statement, const Record& record);

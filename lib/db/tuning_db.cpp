@@ -21,7 +21,7 @@ void insert(SQLite::Database& database, const Record& record) {
 }
 
 std::string query_for(const RecordFilter& filter) {
-  std::string query = select_statement() + " WHERE 1";
+  std::string query = select_statement(filter.with_samples) + " WHERE 1";
   if (filter.device_key) query += " AND device_key = :device_key";
   if (filter.static_key) query += " AND static_key = :static_key";
   if (filter.bucket) query += " AND bucket = :bucket";
@@ -29,9 +29,8 @@ std::string query_for(const RecordFilter& filter) {
 }
 
 void warn_degraded(const Log& log, const std::filesystem::path& path, const std::string& reason) {
-  log.warning(
-      "tuning database {}: {}; the file is left as it is, and this process keeps its results in memory only",
-      path.string(), reason);
+  log.warning("tuning database {}: {}; the file is left as it is, and memory takes its place in this process",
+              path.string(), reason);
 }
 
 }  // namespace
@@ -47,16 +46,27 @@ std::unique_ptr<TuningDb> TuningDb::open(const std::optional<std::filesystem::pa
     if (!database) warn_degraded(log, *path, reason);
   }
   if (!database) database = open_memory_database();
-  return std::unique_ptr<TuningDb>(new TuningDb(std::move(database), path, std::move(reason), log));
+  return std::unique_ptr<TuningDb>(new TuningDb(std::move(database), path, false, std::move(reason), log));
+}
+
+std::unique_ptr<TuningDb> TuningDb::open_read_only(const std::filesystem::path& path, const Log& log) {
+  OpenedFile opened = open_read_only_database(path);
+  if (!opened.database) {
+    log.warning("tuning database {}: {}; it counts as empty", path.string(), opened.reason);
+    opened.database = open_memory_database();
+  }
+  return std::unique_ptr<TuningDb>(
+      new TuningDb(std::move(opened.database), path, true, std::move(opened.reason), log));
 }
 
 TuningDb::TuningDb(std::unique_ptr<SQLite::Database> database, std::optional<std::filesystem::path> path,
-                   std::string degraded_reason, const Log& log)
+                   bool read_only, std::string degraded_reason, const Log& log)
     : log_(log),
       path_(std::move(path)),
+      read_only_(read_only),
       owner_(::getpid()),
       database_(std::move(database)),
-      is_persistent_(path_ && degraded_reason.empty()),
+      uses_file_(path_ && degraded_reason.empty()),
       degraded_reason_(std::move(degraded_reason)) {}
 
 TuningDb::~TuningDb() {
@@ -69,6 +79,11 @@ bool TuningDb::is_forked() const {
 }
 
 bool TuningDb::add(Record record) {
+  if (read_only_) {
+    log_.warning("a trial of {} {} is not kept: {} was opened for reading only", record.family, record.config,
+                 path_->string());
+    return false;
+  }
   tidy(record);
   if (record.created == 0) record.created = static_cast<int64_t>(std::time(nullptr));
   if (const std::string reason = reject_reason(record); !reason.empty()) {
@@ -90,19 +105,12 @@ std::vector<Record> TuningDb::records(const RecordFilter& filter) {
 
 std::vector<Choice> TuningDb::ranked(const std::string& device_key, const std::string& bucket,
                                      const Toolchain& now) {
-  return rank(records({.device_key = device_key, .static_key = {}, .bucket = bucket}), now);
-}
-
-std::optional<Choice> TuningDb::best(const std::string& device_key, const std::string& bucket,
-                                     const Toolchain& now) {
-  std::vector<Choice> choices = ranked(device_key, bucket, now);
-  if (choices.empty()) return std::nullopt;
-  return std::move(choices.front());
+  return rank(records({.device_key = device_key, .bucket = bucket}), now);
 }
 
 bool TuningDb::is_persistent() {
   const std::lock_guard lock(mutex_);
-  return is_persistent_;
+  return uses_file_ && !read_only_;
 }
 
 std::string TuningDb::degraded_reason() {
@@ -118,7 +126,7 @@ bool TuningDb::attempt(const std::function<void(SQLite::Database&)>& work) {
     work(*database_);
     return true;
   } catch (const SQLite::Exception& error) {
-    if (!is_persistent_) {
+    if (!uses_file_) {
       log_.debug("tuning database in memory: {}", error.what());
       return false;
     }
@@ -137,7 +145,7 @@ bool TuningDb::attempt(const std::function<void(SQLite::Database&)>& work) {
 void TuningDb::degrade(const std::string& reason) {
   warn_degraded(log_, *path_, reason);
   degraded_reason_ = reason;
-  is_persistent_ = false;
+  uses_file_ = false;
   std::unique_ptr<SQLite::Database> memory = open_memory_database();
   std::vector<Record> kept;
   try {

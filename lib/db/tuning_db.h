@@ -28,6 +28,8 @@ struct RecordFilter {
   std::optional<std::string> device_key;
   std::optional<std::string> static_key;
   std::optional<std::string> bucket;
+  // False: samples stay empty and are not checked either, which is five times as fast.
+  bool with_samples = true;
 };
 
 // Thread-safe; several may have one file open, in one process or many. When the file is unwritable, corrupt,
@@ -40,22 +42,24 @@ class TuningDb {
   // processes. Throws Error (DATABASE) only when not even memory works.
   static std::unique_ptr<TuningDb> open(const std::optional<std::filesystem::path>& path, const Log& log,
                                         std::chrono::milliseconds busy = std::chrono::seconds(2));
+
+  // A file that others keep, such as a site's: read only, and never waited for. When it is missing, broken,
+  // of another schema or could have been written by strangers, one warning is logged and it counts as empty.
+  // Throws as open does.
+  static std::unique_ptr<TuningDb> open_read_only(const std::filesystem::path& path, const Log& log);
+
   ~TuningDb();
   TuningDb(const TuningDb&) = delete;
   TuningDb& operator=(const TuningDb&) = delete;
 
   // Commits one trial at once, so that a crash loses no more than the trial it is in. False, with a warning,
-  // when the record says what no trial can (reject_reason).
+  // when the record says what no trial can (reject_reason), or when the database was opened read-only.
   bool add(Record record);
 
   // In the order in which they were added; rows that cannot be believed are left out.
   std::vector<Record> records(const RecordFilter& filter = {});
 
-  // The winner among the trials of this bucket on this device (see rank); nothing when none has a time.
-  std::optional<Choice> best(const std::string& device_key, const std::string& bucket, const Toolchain& now);
-
-  // All of its candidates with a time, best first. For a caller whose image of the first is another one now,
-  // or who must not use it: the margin may have changed.
+  // The candidates of this bucket on this device that have a time, best first (see rank).
   std::vector<Choice> ranked(const std::string& device_key, const std::string& bucket, const Toolchain& now);
 
   // True while trials reach the file.
@@ -65,7 +69,7 @@ class TuningDb {
 
  private:
   TuningDb(std::unique_ptr<SQLite::Database> database, std::optional<std::filesystem::path> path,
-           std::string degraded_reason, const Log& log);
+           bool read_only, std::string degraded_reason, const Log& log);
 
   bool is_forked() const;
   void degrade(const std::string& reason);
@@ -74,10 +78,11 @@ class TuningDb {
 
   const Log log_;
   const std::optional<std::filesystem::path> path_;
+  const bool read_only_;
   const pid_t owner_;
   std::mutex mutex_;  // guards what follows
   std::unique_ptr<SQLite::Database> database_;
-  bool is_persistent_;
+  bool uses_file_;
   std::string degraded_reason_;
 };
 

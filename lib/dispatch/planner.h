@@ -3,36 +3,21 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
-#include "backend/backend.h"
-#include "base/log.h"
-#include "cache/compiled_images.h"
-#include "cache/module_cache.h"
-#include "db/tuning_db.h"
 #include "dispatch/plan.h"
-#include "kernels/registry.h"
-#include "specialize/kernel_source.h"
+#include "dispatch/planner_resources.h"
 
 namespace attune {
 
-// What planning works with; all of it outlives the plans.
-struct PlannerResources {
-  Backend& backend;
-  const TemplateStore& templates;
-  CompiledImages& images;
-  ModuleCache& modules;
-  TuningDb& database;
-  Margin margin;
-  Log log;
-};
-
 enum class TuningPolicy { miss = ATTUNE_TUNING_MISS, off = ATTUNE_TUNING_OFF, force = ATTUNE_TUNING_FORCE };
 
-// Tunes a problem into the database, within the bounds of plan creation. May fail by Error: planning goes on
-// without.
-using TuneHook = std::function<void(const Problem&)>;
+// Tunes a problem into the first database, the seeds first, within the bounds of plan creation. May fail by
+// Error: planning goes on without.
+using TuneHook = std::function<void(const Problem&, const std::vector<Candidate>& seeds)>;
 
-// Throws Error: UNSUPPORTED, NO_FEASIBLE_CONFIG, NO_COMPILER, INCOMPATIBLE_DRIVER, COMPILE_FAILED,
+// Takes the exact match, after tuning where the policy asks for it; else a near one, else the cost model's
+// choice. Throws Error: UNSUPPORTED, NO_FEASIBLE_CONFIG, NO_COMPILER, INCOMPATIBLE_DRIVER, COMPILE_FAILED,
 // OUT_OF_MEMORY, CONTEXT_LOST.
 std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources,
                                 TuningPolicy policy, const TuneHook& tune);

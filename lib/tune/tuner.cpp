@@ -24,10 +24,22 @@ Clock::time_point deadline_after(Clock::time_point start, double seconds) {
   return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-// Pruning: the candidates that fit become trials, in cost-model order, up to the limit; the others are trials
-// with their reason.
+// Moves the seeds that are among the candidates, and fit, to the front.
+void put_seeds_first(std::vector<Candidate>& candidates, const std::vector<Candidate>& seeds) {
+  auto front = candidates.begin();
+  for (const Candidate& seed : seeds) {
+    const auto found = std::find_if(front, candidates.end(), [&](const Candidate& candidate) {
+      return candidate.verdict.fits && candidate.family == seed.family && candidate.config == seed.config;
+    });
+    if (found != candidates.end()) std::rotate(front++, found, found + 1);
+  }
+}
+
+// Pruning: the candidates that fit become trials, in the order in which they are tried, up to the limit; the
+// others are trials with their reason.
 std::vector<Trial> make_trials(const Problem& problem, const DeviceSpec& device, const TuneOptions& options) {
   std::vector<Candidate> candidates = require_candidates(problem, device, options.margin);
+  put_seeds_first(candidates, options.seeds);
   std::vector<Trial> trials;
   size_t fitting = 0;
   for (Candidate& candidate : candidates) {

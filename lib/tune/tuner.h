@@ -39,15 +39,16 @@ struct TuneOptions {
   double seconds = 0;  // bound on wall time; 0: none
   bool force = false;  // time again what fresh records answer
   Margin margin;
-  int64_t scratch_bytes = 0;                          // bound on scratch memory; 0: what the device has free
-  size_t max_candidates = 0;                          // 0: all
+  int64_t scratch_bytes = 0;     // bound on scratch memory; 0: what the device has free
+  size_t max_candidates = 0;     // 0: all
+  std::vector<Candidate> seeds;  // tried first, in this order: what records of old say is good
   std::function<void(const TuneProgress&)> progress;  // called on the tuning thread
 };
 
 struct TuneReport {
   Problem problem;               // as asked
   Problem timed;                 // what was measured: smaller where scratch memory is bounded
-  std::vector<Trial> trials;     // in cost-model order; over-budget ones last
+  std::vector<Trial> trials;     // seeds first, then in cost-model order; over-budget ones last
   std::optional<size_t> winner;  // index into trials
   double seconds = 0;
   bool complete = false;  // every candidate that was to be tried was tried

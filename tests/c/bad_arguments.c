@@ -45,11 +45,13 @@ static void without_a_plan(void) {
   size_t bytes = 7;
   attune_match match = ATTUNE_MATCH_EXACT;
   const char* config = "?";
+  uint64_t fingerprint = 7;
 
   EXPECT_ERROR(INVALID_ARGUMENT, "plan|NULL", attune_plan_get_workspace_size(NULL, &bytes));
   EXPECT_ERROR(INVALID_ARGUMENT, "plan|NULL", attune_plan_get_match(NULL, &match));
   EXPECT_ERROR(INVALID_ARGUMENT, "plan|NULL", attune_plan_get_config(NULL, &config));
-  EXPECT(bytes == 0 && match == ATTUNE_MATCH_DEFAULT && config == NULL);
+  EXPECT_ERROR(INVALID_ARGUMENT, "plan|NULL", attune_plan_get_fingerprint(NULL, &fingerprint));
+  EXPECT(bytes == 0 && match == ATTUNE_MATCH_DEFAULT && config == NULL && fingerprint == 0);
   EXPECT_ERROR(INVALID_ARGUMENT, "plan|NULL", attune_plan_execute(NULL, &args, NULL, 0, NULL));
   EXPECT_ERROR(INVALID_ARGUMENT, "plan|NULL", attune_workspace_init(NULL, NULL, 0, NULL));
   attune_plan_destroy(NULL);
@@ -118,6 +120,7 @@ static void bad_calls_on_a_plan(attune_context_t context) {
   EXPECT_ERROR(INVALID_ARGUMENT, "bytes|NULL", attune_plan_get_workspace_size(plan, NULL));
   EXPECT_ERROR(INVALID_ARGUMENT, "match|NULL", attune_plan_get_match(plan, NULL));
   EXPECT_ERROR(INVALID_ARGUMENT, "config|NULL", attune_plan_get_config(plan, NULL));
+  EXPECT_ERROR(INVALID_ARGUMENT, "fingerprint|NULL", attune_plan_get_fingerprint(plan, NULL));
   EXPECT_ERROR(INVALID_ARGUMENT, "NULL", attune_plan_execute(plan, NULL, NULL, 0, NULL));
   EXPECT_ERROR(INVALID_ARGUMENT, "q.data|NULL", attune_plan_execute(plan, &args, NULL, 0, NULL));
   args.struct_size = sizeof(size_t);

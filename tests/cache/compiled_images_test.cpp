@@ -187,3 +187,18 @@ TEST_CASE("without a usable directory everything works from memory") {
   CHECK(images.get_or_build(compiler, source_of("other")).source == ImageSource::built);
   CHECK(capture.warnings.size() == 1);
 }
+
+TEST_CASE("memory keeps what was used last, within its bound") {
+  ImageCache disk(std::nullopt, Log());
+  FakeCompiler compiler;
+  // Room for two images of this size and their logs, not for three.
+  CompiledImages images(disk, 25000);
+  const auto source = [](char letter) { return source_of(std::string(10000, letter)); };
+  images.get_or_build(compiler, source('a'));
+  images.get_or_build(compiler, source('b'));
+  CHECK(images.get_or_build(compiler, source('a')).source == ImageSource::memory);
+  const ImageResult last = images.get_or_build(compiler, source('c'));
+  CHECK(images.get_or_build(compiler, source('a')).source == ImageSource::memory);
+  CHECK(images.get_or_build(compiler, source('b')).source == ImageSource::built);  // "c" went for it
+  CHECK(last.result->image->bytes == std::string(10000, 'c'));
+}

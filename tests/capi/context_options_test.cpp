@@ -38,6 +38,7 @@ TEST_CASE("defaults without options and environment") {
   CHECK(options.cache_asked);
   CHECK(options.nvrtc_path.empty());
   CHECK_FALSE(options.template_dir);
+  CHECK_FALSE(options.site_database);
   CHECK(options.simt_options.empty());
   CHECK(options.tuning == TuningPolicy::miss);
   CHECK(options.log_level == ATTUNE_LOG_OFF);
@@ -73,6 +74,7 @@ TEST_CASE("the environment goes over defaults, options go over the environment")
   given.margin_bytes = 1024;
   given.tuning_seconds = 0.5;
   given.tuning_scratch_bytes = 4096;
+  given.site_database = "/from/site.db";
   options = resolve_options(&given);
   CHECK(options.device.kind == DeviceKind::automatic);
   CHECK(options.tuning == TuningPolicy::force);
@@ -82,16 +84,18 @@ TEST_CASE("the environment goes over defaults, options go over the environment")
   CHECK(options.margin.bytes == 1024);
   CHECK(options.tuning_seconds == 0.5);
   CHECK(options.tuning_scratch_bytes == 4096);
+  CHECK(options.site_database == fs::path("/from/site.db"));
 }
 
 TEST_CASE("an empty cache directory means memory only, other empty texts mean nothing given") {
   const CleanEnvironment clean;
   attune_context_options given = ATTUNE_CONTEXT_OPTIONS_INIT;
-  given.device = given.nvrtc_path = given.template_dir = given.cache_dir = "";
+  given.device = given.nvrtc_path = given.template_dir = given.cache_dir = given.site_database = "";
   const ContextOptions options = resolve_options(&given);
   CHECK(options.device.kind == DeviceKind::cuda);
   CHECK_FALSE(options.cache_dir);
   CHECK_FALSE(options.cache_asked);
+  CHECK_FALSE(options.site_database);
 
   const EnvironmentGuard cache_dir("ATTUNE_CACHE_DIR", "");
   CHECK_FALSE(resolve_options(nullptr).cache_asked);

@@ -31,7 +31,7 @@ void check_degraded(TuningDb& db, const LogCapture& capture, const std::string& 
   const size_t before = db.records().size();
   CHECK(db.add(sample_record("MEMORY=1", 1e-9)));
   CHECK(db.records().size() == before + 1);
-  CHECK(db.best(kDevice, kBucket, {})->record.config == "MEMORY=1");
+  CHECK(best_config(db) == "MEMORY=1");
   CHECK(capture.warnings() == 1);
 }
 
@@ -264,7 +264,7 @@ TEST_CASE("no byte of a file, flipped or cut off, makes trouble") {
     const auto db = TuningDb::open(path, capture.log(), kShort);
     for (const Record& record : db->records())
       CHECK(reject_reason(record).empty());
-    db->best(kDevice, kBucket, {});
+    best_config(*db);
     db->add(sample_record("AFTER=1"));
     CHECK(db->records().size() <= 13);
     CHECK(capture.warnings() <= 1);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "db/record.h"
+#include "db/tuning_db.h"
 
 namespace attune::db_test {
 
@@ -49,6 +50,12 @@ inline Record sample_record(const std::string& config = "BLOCK_M=128 BLOCK_N=64 
   record.created = 1700000000;
   record.clock_hz = 1.98e9;
   return record;
+}
+
+// The config that wins sample_record's bucket; "" when none has a time.
+inline std::string best_config(TuningDb& db) {
+  const std::vector<Choice> choices = db.ranked(kDevice, kBucket, {});
+  return choices.empty() ? "" : choices.front().record.config;
 }
 
 // Keeps what is logged.

@@ -70,7 +70,7 @@ TEST_CASE("a hostile value takes out its row and nothing else") {
     const std::vector<Record> records = reader->records();
     REQUIRE(records.size() == 1);
     CHECK(records[0].config == "GOOD=1");
-    CHECK(reader->best(kDevice, kBucket, {})->record.config == "GOOD=1");
+    CHECK(best_config(*reader) == "GOOD=1");
     CHECK(reader->is_persistent());
     CHECK(capture.warnings() == 0);
     CHECK(capture.says("is left out"));

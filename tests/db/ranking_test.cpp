@@ -141,7 +141,6 @@ TEST_CASE("fresh candidates go before stale ones") {
   REQUIRE(choices.size() == 2);
   CHECK(choices[0].record.config == "A=2");
   CHECK(choices[0].fresh);
-  CHECK(choices[0].match == Match::exact);
   CHECK(choices[1].record.config == "A=1");
   CHECK_FALSE(choices[1].fresh);
 }

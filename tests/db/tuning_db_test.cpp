@@ -80,6 +80,18 @@ TEST_CASE("a trial that cannot be is not kept, and one is told") {
   CHECK(capture.says("median_seconds is nan"));
 }
 
+TEST_CASE("samples are read only where they are asked for") {
+  const auto db = TuningDb::open(std::nullopt, Log());
+  Record record = sample_record();
+  db->add(record);
+  const std::vector<Record> records = db->records({.with_samples = false});
+  REQUIRE(records.size() == 1);
+  record.id = records[0].id;
+  record.samples.clear();
+  CHECK(records[0] == record);
+  CHECK(db->records().at(0).samples.size() == 3);
+}
+
 TEST_CASE("records are found by device, bucket and static key") {
   const auto db = TuningDb::open(std::nullopt, Log());
   Record record = sample_record();
@@ -102,22 +114,22 @@ TEST_CASE("records are found by device, bucket and static key") {
     CHECK(all[i - 1].id < all[i].id);
 }
 
-TEST_CASE("best answers for its bucket and device only") {
+TEST_CASE("ranked answers for its bucket and device only") {
   const auto db = TuningDb::open(std::nullopt, Log());
-  CHECK_FALSE(db->best(kDevice, kBucket, kNow).has_value());
+  CHECK(db->ranked(kDevice, kBucket, kNow).empty());
   db->add(sample_record("A=1", 3e-3));
   db->add(sample_record("A=2", 1e-3));
   Record elsewhere = sample_record("A=3", 1e-6);
   elsewhere.bucket = "another";
   db->add(elsewhere);
-  const std::optional<Choice> best = db->best(kDevice, kBucket, kNow);
-  REQUIRE(best.has_value());
-  CHECK(best->record.config == "A=2");
-  CHECK(best->match == Match::exact);
-  CHECK(best->fresh);
-  CHECK_FALSE(db->best(kDevice, kBucket, {.compiler = kNow.compiler, .driver = "driver 1"})->fresh);
-  CHECK(db->ranked(kDevice, kBucket, kNow).size() == 2);
-  CHECK_FALSE(db->best("other device", kBucket, kNow).has_value());
+  const std::vector<Choice> choices = db->ranked(kDevice, kBucket, kNow);
+  REQUIRE(choices.size() == 2);
+  CHECK(choices[0].record.config == "A=2");
+  CHECK(choices[0].fresh);
+  CHECK(choices[1].record.config == "A=1");
+  CHECK(choices[0].seconds_per_pair * 3 == Approx(choices[1].seconds_per_pair));
+  CHECK_FALSE(db->ranked(kDevice, kBucket, {.compiler = kNow.compiler, .driver = "driver 1"}).front().fresh);
+  CHECK(db->ranked("other device", kBucket, kNow).empty());
 }
 
 TEST_CASE("the file is private, ours, of the current schema, and logs ahead") {

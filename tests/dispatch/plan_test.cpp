@@ -25,7 +25,7 @@ const Problem kCapacity{.dtype = DType::bf16,
 
 struct PlanBench : TuningBench {
   std::unique_ptr<Plan> plan(const Problem& capacity) {
-    const PlannerResources resources{backend, templates, *images, modules, *database, {}, log};
+    const PlannerResources resources{backend, templates, *images, *modules, {database.get()}, {}, log};
     return make_plan(capacity, resources, TuningPolicy::off, {});
   }
 };
@@ -175,4 +175,37 @@ TEST_CASE("a launch that fails is the caller's to hear of") {
   Tensors tensors(resized(kCapacity, 1, 8, 8), Layout::strided);
   CHECK(caught([&] { plan->execute(tensors.args(), nullptr, 0, nullptr); }) ==
         Caught{ATTUNE_ERROR_LAUNCH_FAILED, "cannot be launched, as scripted"});
+}
+
+TEST_CASE(
+    "fingerprints are equal for plans that give equal bits, and differ with the config, image and device") {
+  PlanBench bench;
+  const uint64_t fingerprint = bench.plan(kCapacity)->fingerprint();
+  CHECK(fingerprint != 0);
+  CHECK(bench.plan(kCapacity)->fingerprint() == fingerprint);
+  PlanBench other_process;
+  CHECK(other_process.plan(kCapacity)->fingerprint() == fingerprint);
+
+  const auto kernel = [&](const Config& config, const std::string& image_hash) {
+    return PlannedKernel{find_family("flash_fwd"), config, image_hash, nullptr};
+  };
+  const Config config = flash_config(64, 32, 4, 1, 0), other = flash_config(64, 64, 4, 1, 0);
+  const auto of = [&](KernelTable table, Match match = Match::exact) {
+    return Plan(kCapacity, std::move(table), bench.backend, {match, false}).fingerprint();
+  };
+  const LengthClass decode{1, 64, "<1"}, longer{1, 128, "<1"};
+  std::vector<uint64_t> all = {
+      of({{kernel(config, "aa")}, {}}),
+      of({{kernel(other, "aa")}, {}}),
+      of({{kernel(config, "ab")}, {}}),
+      of({{kernel(config, "aa"), kernel(other, "aa")}, {{decode, 1}}}),
+      of({{kernel(config, "aa"), kernel(other, "aa")}, {{longer, 1}}}),
+      of({{kernel(other, "aa"), kernel(config, "aa")}, {{decode, 1}}}),
+  };
+  // How the config was found is no matter of bits.
+  CHECK(of({{kernel(config, "aa")}, {}}, Match::near) == all[0]);
+  bench.backend.spec.multiprocessors = 78;
+  all.push_back(of({{kernel(config, "aa")}, {}}));
+  std::ranges::sort(all);
+  CHECK(std::ranges::adjacent_find(all) == all.end());
 }

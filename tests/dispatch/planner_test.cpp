@@ -3,58 +3,12 @@
 
 #include <stdexcept>
 
+#include "dispatch/planner_bench.h"
 #include "support/catch.h"
 #include "support/caught.h"
-#include "support/tuning_bench.h"
 
 using namespace attune;
 using Catch::Matchers::ContainsSubstring;
-
-namespace {
-
-const Config kChosen = flash_config(128, 32, 8, 2, 1);  // not what the cost model would take
-
-struct PlannerBench : TuningBench {
-  using TuningBench::TuningBench;
-
-  int tunings = 0;
-  Margin margin;
-
-  // A record of this problem as tuning would have left it. (Compiled aside, so that no count changes.)
-  Record record(const Problem& problem, const Config& config, double seconds = 1e-3) const {
-    FakeCompiler compiler(backend.script);
-    const KernelSource source = specialize(templates, *find_family("flash_fwd"), problem, config);
-    return {.device_key = device_key(),
-            .static_key = static_key(problem),
-            .bucket = bucket(problem),
-            .family = "flash_fwd",
-            .config = to_string(config),
-            .image_hash = compiler.compile(source).image.value().hash,
-            .median_seconds = seconds,
-            .ci_low_seconds = seconds,
-            .ci_high_seconds = seconds,
-            .compiler = "fake 1.0",
-            .driver = "driver 1.0"};
-  }
-
-  std::unique_ptr<Plan> plan(const Problem& problem, TuningPolicy policy, const TuneHook& hook) {
-    const PlannerResources resources{backend, templates, *images, modules, *database, margin, log};
-    return make_plan(problem, resources, policy, hook);
-  }
-  std::unique_ptr<Plan> plan(const Problem& problem, TuningPolicy policy) {
-    return plan(problem, policy, [this](const Problem& asked) {
-      ++tunings;
-      tune(asked, {.margin = margin});
-    });
-  }
-
-  std::string models_choice(const Problem& problem) const {
-    const Candidate first = enumerate_candidates(problem, backend.spec, margin).front();
-    return std::string(first.family->name()) + " " + to_string(first.config);
-  }
-};
-
-}  // namespace
 
 TEST_CASE("without a record, off takes the cost model's choice and times nothing") {
   PlannerBench bench;
@@ -149,7 +103,7 @@ TEST_CASE("a hostile record is passed over, with its reason in the log") {
   CHECK(bench.capture.count(ATTUNE_LOG_DEBUG, hostile.reason) == 1);
   CHECK(bench.capture.count(ATTUNE_LOG_DEBUG, "record 1 is not used: ") == 1);
   int asked = 0;
-  bench.plan(problem, TuningPolicy::miss, [&](const Problem&) { ++asked; });
+  bench.plan(problem, TuningPolicy::miss, [&](const Problem&, const std::vector<Candidate>&) { ++asked; });
   CHECK(asked == 1);
 
   // Beside an honest record, that one is used.
@@ -199,7 +153,7 @@ void tune_and_change_templates(PlannerBench& bench) {
   CHECK(bench.plan(kSmallAttention, TuningPolicy::miss)->config() == kChosen);
   CHECK(bench.tunings == 1);
   bench.forget_images();
-  bench.modules.clear();
+  bench.forget_modules();
   bench.backend.script.otherwise.image_version = 1;
   bench.backend.script[kChosen] = {.seconds = 4e-3, .image_version = 1};
 }
@@ -235,7 +189,7 @@ TEST_CASE("a record whose kernel does not compile any more is passed over") {
 
 TEST_CASE("when tuning fails, the next best choice is taken with one warning") {
   PlannerBench bench;
-  const auto failing = [](const Problem&) {
+  const auto failing = [](const Problem&, const std::vector<Candidate>&) {
     fail(ATTUNE_ERROR_OUT_OF_MEMORY, "tuning needs {} bytes, {} are allowed", 7, 6);
   };
   SECTION("nothing is known: the cost model's") {
@@ -295,8 +249,9 @@ TEST_CASE("when every candidate is known to be wrong, there is no plan") {
 
 TEST_CASE("an obstacle of any kind leaves the choice to the cost model") {
   PlannerBench bench;
-  const auto plan = bench.plan(kSmallAttention, TuningPolicy::miss,
-                               [](const Problem&) { throw std::runtime_error("no threads left"); });
+  const auto plan = bench.plan(
+      kSmallAttention, TuningPolicy::miss,
+      [](const Problem&, const std::vector<Candidate>&) { throw std::runtime_error("no threads left"); });
   CHECK(plan->match() == Match::by_default);
   CHECK(bench.capture.count(ATTUNE_LOG_WARNING, "no threads left") == 1);
 }
@@ -304,8 +259,9 @@ TEST_CASE("an obstacle of any kind leaves the choice to the cost model") {
 TEST_CASE("a lost context is no obstacle to go around") {
   PlannerBench bench;
   CHECK(caught([&] {
-          bench.plan(kSmallAttention, TuningPolicy::miss,
-                     [](const Problem&) { fail(ATTUNE_ERROR_CONTEXT_LOST, "{}", "gone"); });
+          bench.plan(kSmallAttention, TuningPolicy::miss, [](const Problem&, const std::vector<Candidate>&) {
+            fail(ATTUNE_ERROR_CONTEXT_LOST, "{}", "gone");
+          });
         }) == Caught{ATTUNE_ERROR_CONTEXT_LOST, "gone"});
 }
 
@@ -347,7 +303,7 @@ TEST_CASE("plans of one config share one module, which lives as long as they do"
   auto first = bench.plan(kSmallAttention, TuningPolicy::off);
   auto second = bench.plan(kSmallAttention, TuningPolicy::off);
   CHECK(bench.backend.loads == 1);
-  bench.modules.clear();
+  bench.forget_modules();
   CHECK(bench.backend.live_modules == 1);
   first.reset();
   CHECK(bench.backend.live_modules == 1);

@@ -75,6 +75,7 @@ const FakeBehaviour& FakeScript::of(const Constants& constants) const {
 
 std::string FakeCompiler::identity() const {
   if (is_missing) fail(ATTUNE_ERROR_NO_COMPILER, "the fake compiler is missing");
+  ++identities;
   return version;
 }
 

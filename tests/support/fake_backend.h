@@ -54,6 +54,7 @@ class FakeCompiler final : public Compiler {
   std::string version = "fake 1.0";
   bool is_missing = false;  // identity and compile throw NO_COMPILER
   std::atomic<int> compilations = 0;
+  mutable std::atomic<int> identities = 0;  // how often it was asked who it is
 
  private:
   const FakeScript& script_;

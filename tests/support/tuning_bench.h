@@ -56,11 +56,12 @@ struct TuningBench {
   const TemplateStore templates;
   ImageCache disk{std::nullopt, log};
   std::unique_ptr<CompiledImages> images;
-  ModuleCache modules;
+  std::unique_ptr<ModuleCache> modules = std::make_unique<ModuleCache>();
   std::unique_ptr<TuningDb> database = TuningDb::open(std::nullopt, log);
 
   // What another process would know.
   void forget_images() { images = std::make_unique<CompiledImages>(disk); }
+  void forget_modules() { modules = std::make_unique<ModuleCache>(); }
 
   TuneReport tune(const Problem& problem, const TuneOptions& options = {}) {
     return attune::tune(problem, {backend, templates, *images, *database, log}, options);

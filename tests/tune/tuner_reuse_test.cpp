@@ -158,3 +158,18 @@ TEST_CASE("the time of another shape of the bucket is no answer") {
   bench.tune(kSmallRows);
   CHECK(reused(bench.tune(larger)) == 0);
 }
+
+TEST_CASE("seeds are tried first, in their order; those that are no candidates are left out") {
+  TuningBench bench;
+  const Candidate first{.family = find_family("row_softmax"), .config = rows_config(4, 2)};
+  const Candidate second{.family = find_family("row_softmax"), .config = rows_config(1, 4)};
+  const Candidate strange{.family = find_family("row_softmax"), .config = rows_config(3, 2)};
+  const Candidate foreign{.family = find_family("flash_fwd"), .config = rows_config(1, 4)};
+  const TuneReport report = bench.tune(kSmallRows, {.seeds = {foreign, first, strange, second, first}});
+  REQUIRE(report.trials.size() == 12);
+  CHECK(report.trials[0].candidate.config == first.config);
+  CHECK(report.trials[1].candidate.config == second.config);
+  const TuneReport bounded = bench.tune(kSmallRows, {.max_candidates = 1, .seeds = {second, first}});
+  REQUIRE(bounded.trials.size() == 1);
+  CHECK(bounded.trials[0].candidate.config == second.config);
+}

@@ -139,6 +139,10 @@ typedef struct attune_context_options {
   int64_t tuning_scratch_bytes; /* bound on its memory beside 5 % of what is free, bytes; default 256 MiB */
   int32_t check;    /* 1: expensive checks at execute: overlapping outputs; ATTUNE_CHECK = 0 | 1 */
   int32_t reserved; /* 0 */
+  /* A tuning database file that is only read, asked after the one in cache_dir; it belongs to this user or to
+   * root, and nobody else can write to it. One that cannot be used costs one logged warning. Default: none.
+   */
+  const char* site_database;
 } attune_context_options;
 
 #define ATTUNE_CONTEXT_OPTIONS_INIT ATTUNE_STRUCT_INIT(attune_context_options)
@@ -229,13 +233,16 @@ typedef struct attune_plan* attune_plan_t;
 /* How the plan's config was found. */
 typedef enum attune_match ATTUNE_ENUM_TYPE {
   ATTUNE_MATCH_DEFAULT = 0, /* the cost model's choice: nothing was measured */
-  ATTUNE_MATCH_NEAR = 1,    /* measured for a similar problem */
-  ATTUNE_MATCH_EXACT = 2    /* measured for this class of problems on this device */
+  ATTUNE_MATCH_NEAR = 1,    /* measured for other lengths or batches, the nearest known, on this device */
+  ATTUNE_MATCH_EXACT = 2 /* measured for this class of problems on this device, maybe by an older version */
 } attune_match;
 
 /* Creates a plan: looks up or tunes a config (ATTUNE_TUNING), compiles or loads its kernel. May take
- * seconds; takes no part in stream captures. Errors: INVALID_ARGUMENT, UNSUPPORTED, NO_COMPILER,
- * INCOMPATIBLE_DRIVER, NO_FEASIBLE_CONFIG, COMPILE_FAILED, OUT_OF_MEMORY, CONTEXT_LOST. Since 0.1. */
+ * seconds; takes no part in stream captures. A description that this context has planned before takes
+ * microseconds, but for ATTUNE_TUNING_FORCE. Where the database knows of faster configs for other lengths,
+ * the plan holds up to three of those, too, unless ATTUNE_PLAN_SINGLE_CONFIG forbids it. Errors:
+ * INVALID_ARGUMENT, UNSUPPORTED, NO_COMPILER, INCOMPATIBLE_DRIVER, NO_FEASIBLE_CONFIG, COMPILE_FAILED,
+ * OUT_OF_MEMORY, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_plan_create(attune_plan_t* plan, attune_context_t context,
                                             const attune_attention_desc* desc);
 
@@ -243,15 +250,20 @@ ATTUNE_API attune_status attune_plan_create(attune_plan_t* plan, attune_context_
 ATTUNE_API void attune_plan_destroy(attune_plan_t plan);
 
 /* Bytes of device memory that execute needs, for every length up to capacity; constant for the plan's life;
- * 0 is possible. Errors of this and of the next two: INVALID_ARGUMENT, CONTEXT_LOST. Since 0.1. */
+ * 0 is possible. Errors of this and of the next three: INVALID_ARGUMENT, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_workspace_size(attune_plan_t plan, size_t* bytes);
 
 /* How the config was found. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_match(attune_plan_t plan, attune_match* match);
 
-/* The family and config as text, such as "flash_fwd BLOCK_M=128 ...". Lives as long as the plan.
- * Since 0.1. */
+/* The family and config for the plan's capacity as text, such as "flash_fwd BLOCK_M=128 ...". Lives as long
+ * as the plan. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_config(attune_plan_t plan, const char** config);
+
+/* A hash of all that decides the bits of the plan's results: configs, compiled images, which lengths take
+ * which, and device. Plans of equal fingerprints, in whatever process, give equal bits for equal inputs;
+ * compare it between ranks or runs. Since 0.1. */
+ATTUNE_API attune_status attune_plan_get_fingerprint(attune_plan_t plan, uint64_t* fingerprint);
 
 /* One tensor, for ever: address of element [0, 0, 0, 0] and strides of (batch, head, row, column) in
  * elements. Strides are read under ATTUNE_STRIDED only; there a stride of 0 broadcasts an input, and the

@@ -1,0 +1,146 @@
+#include "dispatch/lookup.h"
+
+#include <algorithm>
+#include <ranges>
+#include <set>
+
+#include "kernels/registry.h"
+#include "problem/bucket.h"
+
+namespace attune {
+namespace {
+
+// More would leave no time for the cost model's own when tuning is bounded.
+constexpr size_t kMostSeeds = 8;
+
+bool is_same(const Candidate& left, const Candidate& right) {
+  return left.family == right.family && left.config == right.config;
+}
+
+void add_once(std::vector<Candidate>& candidates, Candidate candidate) {
+  if (candidates.size() >= kMostSeeds) return;
+  if (std::ranges::none_of(candidates, [&](const Candidate& known) { return is_same(known, candidate); }))
+    candidates.push_back(std::move(candidate));
+}
+
+}  // namespace
+
+std::optional<Candidate> candidate_of(const Record& record, const Problem& problem,
+                                      const PlannerResources& resources) {
+  const DeviceSpec& device = resources.backend.device();
+  const auto refuse = [&](const std::string& reason) {
+    resources.log.debug("record {} is not used: {}", record.id, reason);
+    return std::nullopt;
+  };
+  const Family* family = find_family(record.family);
+  if (!family) return refuse(fmt::format("family {} is unknown", record.family));
+  if (const std::string reason = family->inapplicable_reason(problem, device); !reason.empty()) {
+    return refuse(fmt::format("{} {}", family->name(), reason));
+  }
+  const std::optional<Config> config = config_from_string(record.config);
+  if (!config) return refuse("its config cannot be read");
+  if (const std::string reason = family->space(problem, device).reject_reason(*config); !reason.empty()) {
+    return refuse(reason);
+  }
+  Candidate candidate{.family = family, .config = *config, .use = family->resources(problem, *config)};
+  candidate.verdict = check_budget(candidate.use, device, resources.margin);
+  if (!candidate.verdict.fits) return refuse(candidate.verdict.reason);
+  return candidate;
+}
+
+std::shared_ptr<const CompileResult> image_of(const Candidate& candidate, const Problem& problem,
+                                              const PlannerResources& resources) {
+  const KernelSource source = specialize(resources.templates, *candidate.family, problem, candidate.config);
+  return resources.images.get_or_build(resources.backend.compiler(), source).result;
+}
+
+Lookup::Lookup(const Problem& problem, const PlannerResources& resources)
+    : problem_(problem),
+      resources_(resources),
+      device_(device_key(resources.backend.name(), resources.backend.device())),
+      bucket_(bucket_key(problem, resources.backend.device().multiprocessors)) {
+  for (TuningDb* database : resources.databases)
+    layers_.push_back(database->records({.device_key = device_, .bucket = bucket_}));
+}
+
+const Toolchain& Lookup::now() {
+  if (!now_) now_ = Toolchain{resources_.backend.compiler().identity(), resources_.backend.driver_version()};
+  return *now_;
+}
+
+std::optional<Selection> Lookup::exact() {
+  std::optional<Selection> best;
+  for (const std::vector<Record>& records : layers_) {
+    std::optional<Selection> found = exact_of(records);
+    if (found && (!best || found->fresh)) best = std::move(found);
+    if (best && best->fresh) break;
+  }
+  return best;
+}
+
+std::optional<Selection> Lookup::exact_of(const std::vector<Record>& records) {
+  if (records.empty()) return std::nullopt;
+  for (const Choice& choice : rank(records, now())) {
+    std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_);
+    if (!candidate) continue;
+    std::shared_ptr<const CompileResult> image = image_of(*candidate, problem_, resources_);
+    if (!image->image || !known_failure(*candidate, *image->image).empty()) continue;
+    const bool fresh = choice.fresh && image->image->hash == choice.record.image_hash;
+    return Selection{std::move(*candidate), Match::exact, fresh, std::move(image)};
+  }
+  return std::nullopt;
+}
+
+const std::vector<Neighbour>& Lookup::neighbours() {
+  if (neighbours_) return *neighbours_;
+  neighbours_.emplace();
+  std::set<std::string> known;
+  for (TuningDb* database : resources_.databases) {
+    // Without samples, since these may be many; a row whose samples are broken is found out by the bucket's
+    // own lookup.
+    const std::vector<Record> records =
+        database->records({.device_key = device_, .static_key = static_key(problem_), .with_samples = false});
+    for (NearBucket& near : near_buckets(records, problem_, bucket_)) {
+      if (known.contains(near.bucket)) continue;
+      std::vector<Choice> choices = rank(near.records, now());
+      for (const Choice& choice : choices) {
+        std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_);
+        if (!candidate) continue;
+        known.insert(near.bucket);
+        neighbours_->push_back(
+            {near.distance, std::move(*candidate), std::move(choices), std::move(near.records)});
+        break;
+      }
+    }
+  }
+  std::ranges::stable_sort(*neighbours_, {}, &Neighbour::distance);
+  return *neighbours_;
+}
+
+std::vector<Candidate> Lookup::seeds() {
+  std::vector<Candidate> seeds;
+  for (const std::vector<Record>& records : layers_) {
+    if (records.empty()) continue;
+    for (const Choice& choice : rank(records, now())) {
+      if (seeds.size() >= kMostSeeds) return seeds;
+      if (std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_))
+        add_once(seeds, std::move(*candidate));
+    }
+  }
+  for (const Neighbour& neighbour : neighbours())
+    add_once(seeds, neighbour.candidate);
+  return seeds;
+}
+
+std::string Lookup::known_failure(const Candidate& candidate, const CompiledImage& image) const {
+  for (const std::vector<Record>& records : layers_) {
+    for (const Record& record : records | std::views::reverse) {
+      if (!is_of(record, candidate) || record.image_hash != image.hash) continue;
+      if (record.outcome == Outcome::ok) return {};
+      return fmt::format("{}: {}", name_of(record.outcome), record.reason);
+    }
+  }
+  return {};
+}
+
+}  // namespace attune
