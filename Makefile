@@ -3,12 +3,15 @@
 #   make test     set up, build everything, run the tests; the last line is "N passed, N failed"
 #   make check-gpu  on a GPU machine: the GPU tests, then compute-sanitizer over the kernels
 #   make build    build everything          make setup   install what a build needs
+#   make docs     rewrite what README.md and docs/ take from the code and from bench/results
+#   make plots    draw the newest comparison of bench/results into docs/plots (needs Python with matplotlib)
 #   make format   rewrite the C and C++ in house style
 #   make lint     clang-tidy and the format check
 #   make clean    remove the build folders (fetched CUDA headers stay)
 PRESET ?= default
 JOBS ?= $(shell nproc)
 BUILD := build/$(PRESET)
+PYTHON ?= python3
 WHEELS := $(CURDIR)/build/cuda-wheels/nvidia/cu13
 
 # Where scripts/setup.sh had to fetch CUDA itself, the library must be told. In each recipe's shell, since the folder
@@ -17,7 +20,7 @@ WITH_CUDA = if [ -z "$$CUDA_PATH" ] && [ -d "$(WHEELS)" ]; then export CUDA_PATH
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: setup build demo test check-gpu format lint clean
+.PHONY: setup build demo test check-gpu docs plots format lint clean
 
 setup:
 	@scripts/setup.sh
@@ -38,6 +41,13 @@ test: setup
 
 check-gpu: build
 	@$(WITH_CUDA) scripts/check_gpu.sh $(BUILD)
+
+docs: build
+	@$(BUILD)/bin/attune-docs README.md docs/tuning.md
+	@$(PYTHON) bench/speed_table.py
+
+plots:
+	@$(PYTHON) bench/plots.py
 
 format:
 	@scripts/format.sh --fix

@@ -22,6 +22,7 @@ SETS = {
     "peers": lambda: grid("bf16"),
     "quick": lambda: grid("bf16", dims=(64, 128), lengths=(2048, 16384)),
     "tuned": lambda: tuned("bf16"),
+    "f16-peers": lambda: grid("f16"),
     "f16": lambda: tuned("f16") + grid("f16", dims=(128,), lengths=(2048, 16384)),
     "f32": lambda: [cell("f32", 4, 16, 16, 4096, 64, causal) for causal in (False, True)] + tuned("f32"),
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import pathlib
 import re
 import statistics
@@ -17,9 +16,11 @@ import sys
 import torch
 
 import attune_ctypes
+from carried_over import carried_over
 from cells import SETS, cells_of, peers_of
 from measuring import TORCH_DTYPES, Timer, error_ratio, flops
 from providers import Attune, Sdpa
+from results_file import RESULTS, median, store
 
 WARM_UP_CALLS = 3
 CEILING_SIZE = 8192
@@ -36,7 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tuning-seconds", type=float, default=30, help="bound on tuning, for each cell")
     parser.add_argument("--cache-dir", help="attune's cache; default the user's; '' for memory only")
     parser.add_argument("--commit", help="of attune; default git's")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent / "results")
+    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -101,7 +102,7 @@ def measure_cell(cell: dict, attune: Attune, timer: Timer, rounds: int, layout: 
     tensors = make_tensors(cell, layout)
     names = ["attune", *peers_of(cell)]
     row = {**cell, "tflops": {name: None for name in names}, "config": None, "match": None, "error": None,
-           "refused": {}}
+           "refused": {}, "carried_over": carried_over(cell)}
     providers = {}
     for name in names:
         try:
@@ -140,10 +141,6 @@ class Ceiling:
         return round(2 * CEILING_SIZE**3 / seconds * 1e-12, 2)
 
 
-def median(values: list[float] | None) -> float | None:
-    return statistics.median(values) if values else None
-
-
 def print_row(row: dict) -> None:
     shape = f"{row['dtype']:>4} B={row['b']:<3} H={row['hq']}/{row['hkv']:<3} N={row['nq']:<6} D={row['d_qk']:<4}"
     medians = {name: median(values) for name, values in row["tflops"].items()}
@@ -153,6 +150,8 @@ def print_row(row: dict) -> None:
     print(f"{shape} {'causal' if row['causal'] else '      '} {figures}  {ratio}")
     if row["config"]:
         print(f"     {row['config']} ({row['match']}, error {row['error']:.2f} of the tolerance)")
+    for name, figure in row["carried_over"].items():
+        print(f"     {name} {figure['tflops']:.1f}, carried over: {figure['source']}")
     for name, reason in row["refused"].items():
         print(f"     {name}: {reason[:150]}")
     sys.stdout.flush()
@@ -160,21 +159,12 @@ def print_row(row: dict) -> None:
 
 def describe_run(arguments: argparse.Namespace, library: attune_ctypes.Library) -> dict:
     return {"gpu": torch.cuda.get_device_name(), "date": datetime.date.today().isoformat(),
+            "started": datetime.datetime.now().isoformat(timespec="seconds"),
             "commit": arguments.commit or git_commit(),
             "driver": output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"),
             "cuda": torch.version.cuda, "torch": torch.__version__, "cudnn": str(torch.backends.cudnn.version()),
             "nvrtc": nvrtc_version(library), "layout": arguments.layout, "rounds": arguments.rounds,
             "calls": arguments.calls, "tuning": arguments.tuning}
-
-
-def store(result: dict, folder: pathlib.Path) -> pathlib.Path:
-    gpu = re.sub(r"[^a-z0-9]+", "-", result["gpu"].lower().replace("nvidia", "")).strip("-")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{gpu}-{result['date']}-{result['commit']}.json"
-    rows = ",\n  ".join(json.dumps(row) for row in result["rows"])
-    head = json.dumps({key: value for key, value in result.items() if key != "rows"}, indent=1)
-    path.write_text(head[:-2] + f',\n "rows": [\n  {rows}\n ]\n}}\n')
-    return path
 
 
 def main() -> int:
@@ -187,14 +177,17 @@ def main() -> int:
     library = attune_ctypes.Library(attune_ctypes.find_library(arguments.lib))
     attune = Attune(library, arguments.tuning, arguments.tuning_seconds, arguments.cache_dir)
     ceiling = Ceiling(timer)
-    result = {**describe_run(arguments, library), "ceiling_tflops": [], "rows": []}
-    for cell in cells_of(arguments.cells):
+    cells = cells_of(arguments.cells)
+    result = {**describe_run(arguments, library), "complete": False, "ceiling_tflops": [], "rows": []}
+    for cell in cells:
         result["ceiling_tflops"].append(ceiling.tflops())
         result["rows"].append(measure_cell(cell, attune, timer, arguments.rounds, arguments.layout))
+        result["complete"] = len(result["rows"]) == len(cells)
+        path = store(result, arguments.out)  # now: a run that is cut short keeps what it has
         print_row(result["rows"][-1])
         torch.cuda.empty_cache()
     attune.close()
-    print(f"ceiling {statistics.median(result['ceiling_tflops']):.1f} TFLOP/s; stored {store(result, arguments.out)}")
+    print(f"ceiling {statistics.median(result['ceiling_tflops']):.1f} TFLOP/s; stored {path}")
     return 1 if any("attune" in row["refused"] for row in result["rows"]) else 0
 
 

@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 get_property(programs GLOBAL PROPERTY ATTUNE_PROGRAMS)
-list(REMOVE_ITEM programs attune-bench attune-demo)  # tools of this repository
+list(REMOVE_ITEM programs attune-bench attune-demo attune-docs)  # tools of this repository
 if(programs)
   install(TARGETS ${programs} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()

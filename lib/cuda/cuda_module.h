@@ -29,6 +29,7 @@ class CudaModule : public Module {
   int static_shared_bytes() const override { return static_shared_bytes_; }
 
   const CudaContext& context() const { return *context_; }
+  CUfunc_st* function() const { return function_; }
   // Puts the launch into the stream; the context must be current. Throws Error (LAUNCH_FAILED).
   void launch(const Launch& launch, Stream stream) const;
 

@@ -41,6 +41,13 @@
   X(required, stream_synchronize, "cuStreamSynchronize", (CUstream stream))                                    \
   X(required, stream_get_ctx, "cuStreamGetCtx", (CUstream stream, CUcontext * context))                        \
   X(required, stream_is_capturing, "cuStreamIsCapturing", (CUstream stream, CUstreamCaptureStatus * status))   \
+  X(optional, stream_begin_capture, "cuStreamBeginCapture_v2", (CUstream stream, CUstreamCaptureMode mode))     \
+  X(optional, stream_end_capture, "cuStreamEndCapture", (CUstream stream, CUgraph * graph))                    \
+  X(optional, graph_instantiate, "cuGraphInstantiateWithFlags",                                                \
+    (CUgraphExec * executable, CUgraph graph, unsigned long long flags))                                       \
+  X(optional, graph_launch, "cuGraphLaunch", (CUgraphExec executable, CUstream stream))                        \
+  X(optional, graph_exec_destroy, "cuGraphExecDestroy", (CUgraphExec executable))                              \
+  X(optional, graph_destroy, "cuGraphDestroy", (CUgraph graph))                                                \
   X(required, exchange_capture_mode, "cuThreadExchangeStreamCaptureMode", (CUstreamCaptureMode * mode))        \
   X(required, event_create, "cuEventCreate", (CUevent * event, unsigned flags))                                \
   X(required, event_destroy, "cuEventDestroy_v2", (CUevent event))                                             \

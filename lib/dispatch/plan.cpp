@@ -69,7 +69,7 @@ void Plan::execute(const attune_attention_args& args, void* workspace, size_t wo
   if (arguments.batch == 0 || arguments.seqlen_q == 0) return;
   const PlannedKernel& kernel = kernel_for(arguments);
   Launch launch;
-  kernel.family->pack(capacity_, kernel.config, arguments, launch);
+  kernel.family->pack(capacity_, kernel.shape, arguments, launch);
   backend_.launch(*kernel.module, launch, stream);
 }
 

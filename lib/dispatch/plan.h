@@ -23,6 +23,7 @@ struct PlannedKernel {
   Config config;
   std::string image_hash;
   std::shared_ptr<const Module> module;
+  LaunchShape shape;
 };
 
 // The kernels a plan holds: the capacity's first, and up to three for lengths where another config is faster.
@@ -48,6 +49,7 @@ class Plan {
   // The capacity's.
   const Family& family() const { return *table_.kernels.front().family; }
   const Config& config() const { return table_.kernels.front().config; }
+  const Module& module() const { return *table_.kernels.front().module; }
   const std::string& config_text() const { return config_text_; }  // "flash_fwd BLOCK_M=128 ..."
   const KernelTable& table() const { return table_; }
   Match match() const { return origin_.match; }

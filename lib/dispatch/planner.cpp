@@ -74,7 +74,8 @@ class Planner {
             .config = candidate.config,
             .image_hash = image.hash,
             .module = resources_.modules.get_or_load(resources_.backend, image,
-                                                     static_cast<uint32_t>(candidate.use.shared_bytes))};
+                                                     static_cast<uint32_t>(candidate.use.shared_bytes)),
+            .shape = candidate.family->launch_shape(problem_, candidate.config)};
   }
 
   // What other lengths were measured to run faster with. A kernel that cannot be had leaves them to the

@@ -32,6 +32,10 @@ attune_program_test(tools.source core attune-inspect source --target sm_90a ${pr
 attune_program_test(tools.source_header core attune-inspect source --target sm_90a --header ${problem})
 attune_program_test(tools.list core attune-inspect list)
 attune_program_test(tools.demo simt attune-demo)
+attune_program_test(bench.emulated simt attune-bench --device simt --batch 1 --heads-q 2 --seqlen 65 --head-dim 64 --causal)
+attune_program_test(bench.host simt attune-bench --host --device simt)
+attune_refusal_test(bench.wrong_arguments attune-bench 2 "heads_q = 7 is not a multiple of heads_kv = 2"
+  --heads-q 7 --heads-kv 2)
 
 # A machine without any compiler makes doctor fail, and says so; the report itself is what is looked for.
 attune_program_test(tools.doctor core attune-inspect doctor)
@@ -41,9 +45,20 @@ endif()
 
 find_program(ATTUNE_PYTHON3 python3)
 mark_as_advanced(ATTUNE_PYTHON3)
+
+# A Python program of the repository. The bytecode goes where the build goes, not beside the sources.
+function(attune_python_test name)
+  if(ATTUNE_PYTHON3)
+    attune_add_ctest(${name} core "${CMAKE_COMMAND}" -E env "PYTHONPYCACHEPREFIX=${PROJECT_BINARY_DIR}/test-cache/pycache"
+      "${ATTUNE_PYTHON3}" ${ARGN})
+  endif()
+endfunction()
+
 file(GLOB scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*.py")
-if(ATTUNE_PYTHON3 AND scripts)
-  # The bytecode goes where the build goes, not beside the sources.
-  attune_add_ctest(bench.syntax core "${CMAKE_COMMAND}" -E env "PYTHONPYCACHEPREFIX=${PROJECT_BINARY_DIR}/test-cache/pycache"
-    "${ATTUNE_PYTHON3}" -m py_compile ${scripts})
+attune_python_test(bench.syntax -m py_compile ${scripts})
+attune_python_test(bench.units -m unittest discover -s "${PROJECT_SOURCE_DIR}/tests/bench" -p "*_test.py")
+attune_python_test(bench.speed_table "${PROJECT_SOURCE_DIR}/bench/speed_table.py" --check)
+attune_python_test(bench.plots "${PROJECT_SOURCE_DIR}/bench/plots.py" --check)
+if(TEST bench.plots)
+  set_tests_properties(bench.plots PROPERTIES SKIP_RETURN_CODE 77)  # no matplotlib, or another version of it
 endif()

@@ -1,0 +1,69 @@
+"""A file of bench/results: written after every cell, so that a run that is cut short keeps what it measured."""
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import statistics
+
+RESULTS = pathlib.Path(__file__).resolve().parent / "results"
+
+
+def path_for(run: dict, folder: pathlib.Path) -> pathlib.Path:
+    """<gpu>-<date>-<commit>.json of a run's description."""
+    gpu = re.sub(r"[^a-z0-9]+", "-", run["gpu"].lower().replace("nvidia", "")).strip("-")
+    return folder / f"{gpu}-{run['date']}-{run['commit']}.json"
+
+
+def text_of(result: dict) -> str:
+    """JSON with a line for each row, so that a difference of two files can be read."""
+    rows = ",\n  ".join(json.dumps(row) for row in result["rows"])
+    head = json.dumps({key: value for key, value in result.items() if key != "rows"}, indent=1)
+    return head[:-2] + f',\n "rows": [\n  {rows}\n ]\n}}\n'
+
+
+def store(result: dict, folder: pathlib.Path) -> pathlib.Path:
+    """Replaces the run's file as a whole: at no moment is there half a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = path_for(result, folder)
+    partial = path.with_suffix(".json.partial")
+    partial.write_text(text_of(result))
+    os.replace(partial, path)
+    return path
+
+
+def median(values: list[float] | None) -> float | None:
+    return statistics.median(values) if values else None
+
+
+def medians(row: dict) -> dict[str, float]:
+    """TFLOP/s by provider, without those that have none."""
+    found = {name: median(values) for name, values in row["tflops"].items()}
+    return {name: value for name, value in found.items() if value}
+
+
+def load(path: pathlib.Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def grid_rows(result: dict, dtype: str = "bf16") -> list[dict]:
+    """Rows of the cells every comparison has: square, as many kv heads as heads, with a time of attune's."""
+    return [row for row in result["rows"]
+            if row["dtype"] == dtype and row["op"] == "fwd" and row["hq"] == row["hkv"] and row["nq"] == row["nk"]
+            and "attune" in medians(row)]
+
+
+def newest(folder: pathlib.Path = RESULTS, dtype: str = "bf16") -> pathlib.Path:
+    """The last comparison, by when it began, of several lengths at several head dimensions, and complete."""
+    found = []
+    for path in folder.glob("*.json"):
+        result = load(path)
+        if not isinstance(result, dict) or "date" not in result or result.get("complete") is False:
+            continue  # of attune-tune or attune-bench, or cut short
+        rows = grid_rows(result, dtype)
+        if len({row["nq"] for row in rows}) > 1 and len({row["d_qk"] for row in rows}) > 1:
+            found.append((result.get("started", result["date"]), path.name, path))
+    if not found:
+        raise SystemExit(f"{folder}: no comparison of several lengths and head dimensions in {dtype}")
+    return max(found)[2]
