@@ -1,5 +1,5 @@
-// attune-demo: shows attune at work on whatever this machine has. Every line is the result of doing it,
-// here and now.
+// attune-demo: shows attune at work on whatever this machine has. Every line is the result of doing it, here
+// and now, or says where and when it was measured.
 #include <fmt/format.h>
 
 #include <exception>

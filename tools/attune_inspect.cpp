@@ -8,6 +8,8 @@
 #include "tools/inspect_database.h"
 #include "tools/inspect_doctor.h"
 #include "tools/inspect_problem.h"
+#include "tools/inspect_recordings.h"
+#include "tools/inspect_verify.h"
 
 namespace {
 
@@ -29,6 +31,9 @@ int main(int argc, char** argv) {
   attune::InspectWhy why;
   attune::InspectSource source;
   attune::InspectDoctor doctor;
+  attune::InspectExport exports;
+  attune::InspectImport imports;
+  attune::InspectVerify verify;
   std::function<int()> work;
   add_command(app, list, "list", "winners, or every trial, in the tuning database", work);
   add_command(app, show, "show", "all about one record, or the trials of a bucket", work);
@@ -36,5 +41,9 @@ int main(int argc, char** argv) {
               work);
   add_command(app, source, "source", "the specialised source of a problem and a config", work);
   add_command(app, doctor, "doctor", "driver, GPUs, compilers, cache and environment of this machine", work);
+  add_command(app, exports, "export", "the trials of GPUs in the tuning database, as text", work);
+  add_command(app, imports, "import", "the trials of such a text, into the tuning database", work);
+  add_command(app, verify, "verify", "the shipped winners, compiled again here: code, registers, spills",
+              work);
   return attune::run_program(app, argc, argv, [&] { return work(); });
 }

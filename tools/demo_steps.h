@@ -36,5 +36,7 @@ bool demo_fits(const DemoMachine& machine);      // 3: does it fit
 bool demo_compiles(const DemoMachine& machine);  // 4: does it compile
 bool demo_cached(const DemoMachine& machine);    // 5: what is cached
 bool demo_tunes(const DemoMachine& machine);     // 6: how fast is it
+// Part of 6 where there is no GPU: what was recorded on one.
+bool demo_recorded(const DemoMachine& machine);
 
 }  // namespace attune

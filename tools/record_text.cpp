@@ -23,6 +23,12 @@ bool is_emulated(const Record& record) {
   return record.device_key.starts_with("simt ");
 }
 
+// The recorded backend measures nothing: what it has been through is a race on older samples.
+std::string measured_at(const Record& record) {
+  const bool replayed = record.device_key.starts_with("recorded ");
+  return replayed ? "replayed " + date_time(record.created) : date_time(record.created);
+}
+
 std::string field_text(const std::string& value) {
   return value;
 }
@@ -69,7 +75,7 @@ std::string records_table(const std::vector<Record>& records) {
                    std::string(name_of(record.outcome)),
                    record.registers > 0 ? fmt::format("{}", record.registers) : "",
                    record.registers > 0 ? fmt::format("{}", record.spill_bytes) : "",
-                   is_emulated(record) ? "" : time_of(record), date_time(record.created), record.device_key});
+                   is_emulated(record) ? "" : time_of(record), measured_at(record), record.device_key});
   }
   return table.text();
 }
@@ -90,7 +96,7 @@ std::string winners_table(const std::vector<Record>& records) {
     table.add_row(
         {fmt::format("{}", shown.id), shown.bucket,
          ranked.empty() ? fmt::format("none: {}", name_of(shown.outcome)) : shown.family + " " + shown.config,
-         is_emulated(shown) ? "" : time_of(shown), fmt::format("{}", group.size()), date_time(shown.created),
+         is_emulated(shown) ? "" : time_of(shown), fmt::format("{}", group.size()), measured_at(shown),
          shown.device_key});
   }
   return table.text();

@@ -43,14 +43,16 @@ json report_json(const TuneReport& report, const ReportContext& context) {
   json trials = json::array();
   for (const Trial& trial : report.trials)
     trials.push_back(trial_json(trial, context));
-  return {{"problem", problem_to_json(report.problem)},
-          {"device", context.device},
-          {"compiled_only", context.compiled_only},
-          {"seconds", report.seconds},
-          {"complete", report.complete},
-          {"note", report.note},
-          {"winner", report.winner ? json(*report.winner) : json()},
-          {"trials", std::move(trials)}};
+  json object = {{"problem", problem_to_json(report.problem)},
+                 {"device", context.device},
+                 {"compiled_only", context.compiled_only},
+                 {"seconds", report.seconds},
+                 {"complete", report.complete},
+                 {"note", report.note},
+                 {"winner", report.winner ? json(*report.winner) : json()},
+                 {"trials", std::move(trials)}};
+  if (!context.provenance.empty()) object["provenance"] = context.provenance;
+  return object;
 }
 
 }  // namespace attune

@@ -111,6 +111,7 @@ std::string winner_line(const TuneReport& report, const ReportContext& context) 
     line +=
         fmt::format(", {} µs, {} TFLOP/s", microseconds_with_interval(time.median, time.ci_low, time.ci_high),
                     teraflops(flops(report.timed), time.median));
+    if (!context.provenance.empty()) line += fmt::format(" ({})", context.provenance);
   } else {
     line += " (emulated: its results are right, nothing is known of its speed)";
   }
@@ -120,6 +121,7 @@ std::string winner_line(const TuneReport& report, const ReportContext& context) 
 std::string report_text(const TuneReport& report, const ReportContext& context) {
   std::string text = fmt::format("{} on {}\n  bucket: {}\n", describe(report.problem), context.device,
                                  bucket_key(report.problem, context.multiprocessors));
+  if (!context.provenance.empty()) text += fmt::format("  {}; nothing was run here\n", context.provenance);
   if (report.timed != report.problem)
     text += fmt::format("  timed as: {} (scratch memory is bounded)\n", describe(report.timed));
   text += tried_table(report, context);

@@ -14,6 +14,7 @@ struct ReportContext {
   int multiprocessors = 0;
   bool compiled_only = false;
   bool timings_mean_speed = false;  // else no time is shown
+  std::string provenance;           // where the times were measured, if not here and now
 };
 
 // Problem, candidates, pruned candidates and winner, each line ended by a line feed.

@@ -40,7 +40,8 @@ class DeviceSite final : public TuneSite {
     context_ = {
         .device = fmt::format("{} ({}, {})", backend.device().name, backend.name(), backend.device().arch),
         .multiprocessors = backend.device().multiprocessors,
-        .timings_mean_speed = backend.timings_mean_speed()};
+        .timings_mean_speed = backend.timings_mean_speed(),
+        .provenance = backend.provenance()};
   }
   const ReportContext& context() const override { return context_; }
   TuneReport run(const Problem& problem, const TuneOptions& options) override {

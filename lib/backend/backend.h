@@ -1,4 +1,4 @@
-// Backend: a device that loads, launches and times images. `cuda` and `simt` implement it.
+// Backend: a device that loads, launches and times images. `cuda`, `simt` and `recorded` implement it.
 #pragma once
 
 #include <cstddef>
@@ -31,13 +31,16 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  virtual std::string_view name() const = 0;  // "cuda", "simt"
+  virtual std::string_view name() const = 0;  // "cuda", "simt", "recorded"
   virtual const DeviceSpec& device() const = 0;
   virtual Compiler& compiler() = 0;  // finds its compiler at first use
   // Versions that decide freshness of a record: "driver 580.65 nvrtc 13.0".
   virtual std::string driver_version() const = 0;
   // True when a timing here says something about speed.
   virtual bool timings_mean_speed() const = 0;
+  // Where and when its times were measured, if not here and now: "NVIDIA H200, 2026-11-22, ...". Whoever
+  // shows such a time shows this, too.
+  virtual std::string provenance() const { return {}; }
 
   // Throws Error (OUT_OF_MEMORY). 256-byte aligned.
   virtual void* allocate(size_t bytes) = 0;
@@ -58,7 +61,7 @@ class Backend {
   virtual void synchronize(Stream stream) = 0;
 
   // Seconds of `repetitions` single launches, L2 flushed before each where there is one. Warm-up is the
-  // caller's.
+  // caller's. Fewer where recorded samples run out.
   virtual std::vector<double> time(const Module& module, const Launch& launch, int repetitions) = 0;
 };
 

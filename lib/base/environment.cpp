@@ -6,7 +6,7 @@ namespace attune {
 namespace {
 
 constexpr EnvironmentEntry kTable[] = {
-    {EnvironmentVariable::device, "ATTUNE_DEVICE", "cuda[:n] | simt[:sm_XX] | auto",
+    {EnvironmentVariable::device, "ATTUNE_DEVICE", "cuda[:n] | simt[:sm_XX] | recorded[:GPU] | auto",
      "the device; default cuda"},
     {EnvironmentVariable::tuning, "ATTUNE_TUNING", "miss | off | force",
      "tuning at plan creation; default miss"},

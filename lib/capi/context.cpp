@@ -6,6 +6,9 @@
 
 #include "base/files.h"
 #include "capi/struct_version.h"
+#include "db/shipped_db.h"
+#include "recorded/recorded_backend.h"
+#include "tune/recorded_trial_runner.h"
 
 namespace {
 
@@ -38,6 +41,7 @@ std::optional<std::filesystem::path> database_path(const std::optional<std::file
 std::vector<std::unique_ptr<TuningDb>> open_further_databases(const ContextOptions& options, const Log& log) {
   std::vector<std::unique_ptr<TuningDb>> databases;
   if (options.site_database) databases.push_back(TuningDb::open_read_only(*options.site_database, log));
+  databases.push_back(open_shipped_db(log));
   return databases;
 }
 
@@ -71,7 +75,8 @@ attune_context::attune_context(const ContextOptions& given)
       image_cache(cache_dir, log),
       images(image_cache),
       database(TuningDb::open(database_path(cache_dir), log)),
-      further_databases(open_further_databases(options, log)) {}
+      further_databases(open_further_databases(options, log)),
+      recordings(options.device.kind == DeviceKind::recorded ? open_shipped_db(log) : nullptr) {}
 
 PlannerResources attune_context::planner_resources() {
   std::vector<TuningDb*> databases = {database.get()};
@@ -87,7 +92,15 @@ PlannerResources attune_context::planner_resources() {
 }
 
 TuneResources attune_context::tune_resources() {
-  return {.backend = *backend, .templates = templates, .images = images, .database = *database, .log = log};
+  TuneResources resources{
+      .backend = *backend, .templates = templates, .images = images, .database = *database, .log = log};
+  if (recordings) {
+    resources.make_runner = [this](const Problem& timed) {
+      const auto& recorded = dynamic_cast<const RecordedBackend&>(*backend);
+      return make_recorded_trial_runner(*backend, *recordings, recorded.recorded_key(), timed);
+    };
+  }
+  return resources;
 }
 
 void attune::check_context(const attune_context* context) {

@@ -3,8 +3,10 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "capi/recorded_device.h"
 #include "cuda/cuda_backend.h"
 #include "cuda/driver.h"
+#include "db/shipped_db.h"
 #include "device/device_spec.h"
 #include "simt/simt_backend.h"
 
@@ -40,14 +42,23 @@ DeviceChoice parse_device(std::string_view word) {
   if (kind == "cuda")
     return {.kind = DeviceKind::cuda, .ordinal = has_detail ? parse_ordinal(word, detail) : -1, .arch = ""};
   if (kind == "simt") return {.kind = DeviceKind::simt, .arch = has_detail ? parse_arch(word, detail) : ""};
+  if (kind == "recorded") {
+    if (has_detail && detail.empty())
+      fail(ATTUNE_ERROR_INVALID_ARGUMENT, "device '{}': a part of a GPU's name is missing; recorded:H200",
+           word);
+    return {.kind = DeviceKind::recorded, .arch = "", .gpu = std::string(detail)};
+  }
   if (word == "auto") return {.kind = DeviceKind::automatic, .arch = ""};
-  fail(ATTUNE_ERROR_INVALID_ARGUMENT, "device '{}' is unknown; known: cuda, cuda:N, simt, simt:sm_XX, auto",
-       word);
+  fail(ATTUNE_ERROR_INVALID_ARGUMENT,
+       "device '{}' is unknown; known: cuda, cuda:N, simt, simt:sm_XX, recorded, recorded:GPU, auto", word);
 }
 
 std::unique_ptr<Backend> make_backend(const DeviceChoice& choice, const std::string& nvrtc_path,
                                       const std::string& simt_options, const Log& log) {
   if (choice.kind == DeviceKind::cuda) return make_cuda_backend(choice.ordinal, nvrtc_path, log);
+  if (choice.kind == DeviceKind::recorded) {
+    return make_recorded_device(*open_shipped_db(log), choice.gpu, nvrtc_path, log);
+  }
   if (choice.kind == DeviceKind::automatic) {
     std::string why_not;
     if (cuda_available(&why_not)) {

@@ -10,17 +10,19 @@
 
 namespace attune {
 
-enum class DeviceKind { cuda, simt, automatic };
+enum class DeviceKind { cuda, simt, recorded, automatic };
 
 struct DeviceChoice {
   DeviceKind kind = DeviceKind::cuda;
   int ordinal = -1;  // of cuda; -1: the current context's device, else device 0
   std::string arch;  // of simt; empty: its default
+  std::string gpu;   // of recorded: a part of its name; empty: the only one
 
   bool operator==(const DeviceChoice&) const = default;
 };
 
-// "cuda[:n]", "simt[:sm_XX]" or "auto". Throws Error (INVALID_ARGUMENT) that lists what is known.
+// "cuda[:n]", "simt[:sm_XX]", "recorded[:<part of a GPU's name>]" or "auto". Throws Error (INVALID_ARGUMENT)
+// that lists what is known.
 DeviceChoice parse_device(std::string_view word);
 
 // `nvrtc_path` and `simt_options` may be empty. Throws Error: NO_DEVICE and what else the backends throw.

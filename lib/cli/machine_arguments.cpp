@@ -25,7 +25,9 @@ attune_log_level log_level(bool verbose) {
 
 void MachineArguments::add_device(CLI::App& app) {
   app.add_option("--device", device_,
-                 "cuda[:n], simt[:sm_XX] (the CPU emulator) or auto; default ATTUNE_DEVICE, else cuda")
+                 "cuda[:n], simt[:sm_XX] (the CPU emulator), recorded[:GPU] (stored trials of a GPU) or "
+                 "auto; default "
+                 "ATTUNE_DEVICE, else cuda")
       ->group(kGroup);
   add_nvrtc(app);
 }

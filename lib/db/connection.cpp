@@ -173,6 +173,27 @@ OpenedFile open_read_only_database(const fs::path& path) {
   }
 }
 
+OpenedFile open_packed_database(std::span<const unsigned char> bytes) {
+  try {
+    OpenedFile opened;
+    auto database = std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE);
+    distrust(*database);
+    // NOTE: read-only, so the bytes are not written to, whatever the type of the parameter says.
+    auto* data = const_cast<unsigned char*>(bytes.data());
+    const auto size = static_cast<sqlite3_int64>(bytes.size());
+    const int status =
+        sqlite3_deserialize(database->getHandle(), "main", data, size, size, SQLITE_DESERIALIZE_READONLY);
+    if (status != SQLITE_OK) return {nullptr, sqlite3_errstr(status)};
+    opened.reason = refuse_reason(*database);
+    if (opened.reason.empty()) opened.reason = version_fault(*database);
+    if (opened.reason.empty()) opened.reason = schema_fault(*database);
+    if (opened.reason.empty()) opened.database = std::move(database);
+    return opened;
+  } catch (const SQLite::Exception& failure) {
+    return {nullptr, failure.what()};
+  }
+}
+
 std::unique_ptr<SQLite::Database> open_memory_database() {
   try {
     auto database =

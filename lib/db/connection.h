@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 
 namespace SQLite {
@@ -29,6 +30,10 @@ OpenedFile open_read_only_database(const std::filesystem::path& path);
 
 // A database in memory with the current schema. Throws Error (DATABASE).
 std::unique_ptr<SQLite::Database> open_memory_database();
+
+// A database file that lies in memory, such as pack_records() makes, to be read where it lies: `bytes` must
+// outlive the result. It must have the current schema.
+OpenedFile open_packed_database(std::span<const unsigned char> bytes);
 
 // True when the directory lies on a file system that is known to be local: only there may SQLite keep a
 // write-ahead log, whose index is shared memory between processes of one host.

@@ -1,6 +1,7 @@
 #include "db/row.h"
 
 #include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
@@ -124,6 +125,12 @@ std::string select_statement(bool with_samples) {
 void bind_record(SQLite::Statement& statement, const Record& record) {
   FieldBinder binder{.statement = statement};
   for_each_field(record, binder);
+}
+
+void insert_record(SQLite::Database& database, const Record& record) {
+  SQLite::Statement statement(database, insert_statement());
+  bind_record(statement, record);
+  statement.exec();
 }
 
 std::string read_record(SQLite::Statement& statement, Record& record) {

@@ -6,8 +6,9 @@
 #include "db/record.h"
 
 namespace SQLite {
+class Database;
 class Statement;
-}
+}  // namespace SQLite
 
 namespace attune {
 
@@ -23,6 +24,9 @@ std::string select_statement(bool with_samples = true);
 
 // Binds every field in the order of record_columns(), from parameter 1 on.
 void bind_record(SQLite::Statement& statement, const Record& record);
+
+// Adds one row. Throws SQLite::Exception.
+void insert_record(SQLite::Database& database, const Record& record);
 
 // Takes the record out of a row of select_statement(). Returns why the row must be rejected (a wrong type, a
 // number out of its range, whatever reject_reason finds); empty when `record` may be used.

@@ -108,6 +108,12 @@ void migrate(SQLite::Database& database) {
   database.exec("COMMIT");
 }
 
+std::string version_fault(SQLite::Database& database) {
+  const int version = pragma(database, "user_version");
+  if (version == schema_version()) return {};
+  return fmt::format("its schema version is {}, not {}", version, schema_version());
+}
+
 std::string schema_fault(SQLite::Database& database) {
   try {
     SQLite::Statement probe(database, select_statement() + " LIMIT 0");

@@ -33,6 +33,9 @@ std::string refuse_reason(SQLite::Database& database);
 // Throws SQLite::Exception.
 void migrate(SQLite::Database& database);
 
+// Why a file that cannot be migrated must not be read; empty when its version is schema_version().
+std::string version_fault(SQLite::Database& database);
+
 // Why the tables are not those of the schema, whatever user_version says; empty when they are.
 std::string schema_fault(SQLite::Database& database);
 

@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
 #include <unistd.h>
 
 #include <ctime>
@@ -13,12 +14,6 @@
 
 namespace attune {
 namespace {
-
-void insert(SQLite::Database& database, const Record& record) {
-  SQLite::Statement statement(database, insert_statement());
-  bind_record(statement, record);
-  statement.exec();
-}
 
 std::string query_for(const RecordFilter& filter) {
   std::string query = select_statement(filter.with_samples) + " WHERE 1";
@@ -59,6 +54,16 @@ std::unique_ptr<TuningDb> TuningDb::open_read_only(const std::filesystem::path& 
       new TuningDb(std::move(opened.database), path, true, std::move(opened.reason), log));
 }
 
+std::unique_ptr<TuningDb> TuningDb::open_packed(std::span<const unsigned char> bytes, const Log& log) {
+  OpenedFile opened = open_packed_database(bytes);
+  if (!opened.database) {
+    log.warning("the packed tuning database of {} bytes cannot be used: {}", bytes.size(), opened.reason);
+    opened.database = open_memory_database();
+  }
+  return std::unique_ptr<TuningDb>(
+      new TuningDb(std::move(opened.database), std::nullopt, true, std::move(opened.reason), log));
+}
+
 TuningDb::TuningDb(std::unique_ptr<SQLite::Database> database, std::optional<std::filesystem::path> path,
                    bool read_only, std::string degraded_reason, const Log& log)
     : log_(log),
@@ -80,8 +85,7 @@ bool TuningDb::is_forked() const {
 
 bool TuningDb::add(Record record) {
   if (read_only_) {
-    log_.warning("a trial of {} {} is not kept: {} was opened for reading only", record.family, record.config,
-                 path_->string());
+    log_.warning("a trial of {} {} is not kept: the database is read-only", record.family, record.config);
     return false;
   }
   tidy(record);
@@ -90,8 +94,29 @@ bool TuningDb::add(Record record) {
     log_.warning("a trial of {} {} is not kept: {}", record.family, record.config, reason);
     return false;
   }
-  attempt([&](SQLite::Database& database) { insert(database, record); });
+  attempt([&](SQLite::Database& database) { insert_record(database, record); });
   return true;
+}
+
+std::string TuningDb::add_all(const std::vector<Record>& records) {
+  if (read_only_) return "the database is read-only";
+  if (is_forked()) return "this process was forked from the one that opened the database";
+  for (const Record& record : records) {
+    if (const std::string reason = reject_reason(record); !reason.empty()) {
+      return fmt::format("{} {}: {}", record.family, record.config, reason);
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  if (!degraded_reason_.empty()) return degraded_reason_;
+  try {
+    SQLite::Transaction all_or_none(*database_);
+    for (const Record& record : records)
+      insert_record(*database_, record);
+    all_or_none.commit();
+  } catch (const SQLite::Exception& error) {
+    return error.what();
+  }
+  return {};
 }
 
 std::vector<Record> TuningDb::records(const RecordFilter& filter) {
@@ -157,7 +182,7 @@ void TuningDb::degrade(const std::string& reason) {
   try {
     memory->exec("BEGIN");
     for (const Record& record : kept)
-      insert(*memory, record);
+      insert_record(*memory, record);
     memory->exec("COMMIT");
   } catch (const SQLite::Exception& error) {
     log_.debug("tuning database in memory: {}", error.what());

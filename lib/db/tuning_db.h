@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,9 @@ class TuningDb {
   // Throws as open does.
   static std::unique_ptr<TuningDb> open_read_only(const std::filesystem::path& path, const Log& log);
 
+  // A database that pack_records() made, read where it lies: `bytes` must outlive it, and nothing is ever
+  // added. Bytes that cannot be used cost one warning, and there are no records.
+  static std::unique_ptr<TuningDb> open_packed(std::span<const unsigned char> bytes, const Log& log);
   ~TuningDb();
   TuningDb(const TuningDb&) = delete;
   TuningDb& operator=(const TuningDb&) = delete;
@@ -56,12 +60,19 @@ class TuningDb {
   // when the record says what no trial can (reject_reason), or when the database was opened read-only.
   bool add(Record record);
 
+  // Commits all of these trials or none. Empty on success; else why none is kept: one says what no trial can,
+  // or the file cannot be written. Memory does not take the file's place here, since the caller wants the
+  // file.
+  std::string add_all(const std::vector<Record>& records);
+
   // In the order in which they were added; rows that cannot be believed are left out.
   std::vector<Record> records(const RecordFilter& filter = {});
 
   // The candidates of this bucket on this device that have a time, best first (see rank).
   std::vector<Choice> ranked(const std::string& device_key, const std::string& bucket, const Toolchain& now);
 
+  // False for a packed database.
+  bool is_writable() const { return !read_only_; }
   // True while trials reach the file.
   bool is_persistent();
   // Why memory took the file's place; empty when it did not.

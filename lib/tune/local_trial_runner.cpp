@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -60,15 +58,7 @@ class LocalTrialRunner final : public TrialRunner {
       budget.samples_per_round = 1;
       budget.maximum_rounds = 1;
     }
-    const std::vector<Measurement> measurements = measure_candidates(backend_, timed, budget);
-    double winner = std::numeric_limits<double>::infinity();
-    for (const Measurement& measurement : measurements) {
-      if (!measurement.eliminated) winner = std::min(winner, measurement.median);
-    }
-    for (size_t i = 0; i < trials.size(); ++i) {
-      trials[i]->measurement = measurements[i];
-      trials[i]->lost_to_seconds = measurements[i].eliminated ? winner : 0;
-    }
+    take_measurements(trials, measure_candidates(backend_, timed, budget));
   }
 
  private:

@@ -20,6 +20,7 @@ struct Trial {
   double max_error = 0;        // worst error over its tolerance, in validation
   Measurement measurement{};   // without samples when not timed
   double lost_to_seconds = 0;  // the winner's median, when this one left the race early
+  bool tried = true;           // false: nobody ran it here or elsewhere, so there is nothing to keep of it
   bool reused = false;         // answered by a fresh record instead of being timed again
 
   bool timed() const { return outcome == Outcome::ok && !measurement.samples.empty(); }

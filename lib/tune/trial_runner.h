@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "backend/backend.h"
 #include "compile/compiler.h"
@@ -27,6 +28,9 @@ class TrialRunner {
   // Times validated trials against each other, at the problem's real size, until told apart or the deadline.
   virtual void time(std::span<Trial* const> trials, Deadline deadline) = 0;
 };
+
+// Hands the outcome of a race to its trials, in their order; who left early learns what it lost to.
+void take_measurements(std::span<Trial* const> trials, std::vector<Measurement> measurements);
 
 // Runs trials in this process, on scratch memory of the backend.
 std::unique_ptr<TrialRunner> make_local_trial_runner(Backend& backend, const Problem& problem);

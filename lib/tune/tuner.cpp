@@ -8,7 +8,6 @@
 #include "tune/compile_queue.h"
 #include "tune/timing_scratch.h"
 #include "tune/trial_record.h"
-#include "tune/trial_runner.h"
 
 namespace attune {
 namespace {
@@ -191,6 +190,7 @@ class TrialLog {
       : report_(report), resources_(resources), margin_(margin), known_(known) {}
 
   void add(const Trial& trial) {
+    if (!trial.tried) return;
     const Record record = record_of(trial, report_.problem, report_.timed, resources_.backend, margin_);
     const auto same = [&](const Record& old) {
       return old.outcome == Outcome::over_budget && is_of(old, trial.candidate) &&
@@ -239,7 +239,8 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
     if (trial.outcome == Outcome::over_budget) log.add(trial);
   }
 
-  const std::unique_ptr<TrialRunner> runner = make_local_trial_runner(backend, timed);
+  const std::unique_ptr<TrialRunner> runner =
+      resources.make_runner ? resources.make_runner(timed) : make_local_trial_runner(backend, timed);
   run.compile(backend.compiler(), resources.images, resources.templates,
               [&](Trial& trial, const CompiledImage* image) {
                 const Record* answer =

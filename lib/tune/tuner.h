@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "kernels/registry.h"
 #include "specialize/kernel_source.h"
 #include "tune/trial.h"
+#include "tune/trial_runner.h"
 
 namespace attune {
 
@@ -24,6 +26,8 @@ struct TuneResources {
   CompiledImages& images;
   TuningDb& database;
   Log log;
+  // What runs the trials of a problem; without it they run in this process.
+  std::function<std::unique_ptr<TrialRunner>(const Problem& timed)> make_runner;
 };
 
 struct TuneProgress {

@@ -36,6 +36,9 @@ attune_program_test(bench.emulated simt attune-bench --device simt --batch 1 --h
 attune_program_test(bench.host simt attune-bench --host --device simt)
 attune_refusal_test(bench.wrong_arguments attune-bench 2 "heads_q = 7 is not a multiple of heads_kv = 2"
   --heads-q 7 --heads-kv 2)
+attune_refusal_test(tuner.recorded_unknown attune-tune 1 "device recorded" --device "recorded:no such GPU")
+attune_refusal_test(tools.import_nothing attune-inspect 2 "the file cannot be read" import --db /nonexistent/tuning.db
+  /nonexistent/recording.jsonl)
 
 # A machine without any compiler makes doctor fail, and says so; the report itself is what is looked for.
 attune_program_test(tools.doctor core attune-inspect doctor)

@@ -64,6 +64,14 @@ TEST_CASE("the emulator's times are not shown in tables") {
   CHECK(winners_table({record}).find("20.00") == std::string::npos);
 }
 
+TEST_CASE("a race on recorded samples is not shown as measured now") {
+  Record record = timed(1, "A=1", 20);
+  record.device_key = "recorded sm_90 NVIDIA H200 x132";
+  CHECK_THAT(records_table({record}), ContainsSubstring("replayed "));
+  CHECK_THAT(winners_table({record}), ContainsSubstring("replayed "));
+  CHECK(records_table({timed(1, "A=1", 20)}).find("replayed") == std::string::npos);
+}
+
 TEST_CASE("one record is shown with every field") {
   const std::string text = record_text(timed(7, "A=1", 20));
   size_t fields = 0;

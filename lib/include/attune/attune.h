@@ -125,7 +125,7 @@ typedef void (*attune_log_callback)(attune_log_level level, const char* message,
  * and copied. */
 typedef struct attune_context_options {
   size_t struct_size;
-  const char* device;       /* "cuda[:n]", "simt[:sm_XX]", "auto"; ATTUNE_DEVICE; default "cuda" */
+  const char* device;       /* cuda[:n], simt[:sm_XX], recorded[:GPU], auto; ATTUNE_DEVICE; default "cuda" */
   const char* cache_dir;    /* of database and images, "" = memory only; ATTUNE_CACHE_DIR; else cache home */
   const char* nvrtc_path;   /* libnvrtc.so file or its directory; ATTUNE_NVRTC; default: searched */
   const char* template_dir; /* kernel templates instead of the embedded ones; ATTUNE_TEMPLATE_DIR */
@@ -149,9 +149,11 @@ typedef struct attune_context_options {
 
 /* Creates a context. `options` may be NULL: all defaults. "cuda" binds the calling thread's current CUDA
  * context, else device 0's primary context; "auto" takes cuda when it works, else simt, the CPU emulator,
- * which is correct and slow. A cache directory that cannot be used costs one logged warning, and memory
- * takes its place. A compiler is looked for when the first kernel is built.
- * Errors: INVALID_ARGUMENT, UNSUPPORTED, NO_DEVICE (names the way out), OUT_OF_MEMORY. Since 0.1. */
+ * which is correct and slow. "recorded" answers tuning from stored trials of a real GPU that need not be
+ * here: plans can be made and asked, executing them and its memory are UNSUPPORTED. A cache directory that
+ * cannot be used costs one logged warning, and memory takes its place. A compiler is looked for when the
+ * first kernel is built. Errors: INVALID_ARGUMENT, UNSUPPORTED, NO_DEVICE (names the way out), OUT_OF_MEMORY.
+ * Since 0.1. */
 ATTUNE_API attune_status attune_context_create(attune_context_t* context,
                                                const attune_context_options* options);
 
@@ -161,13 +163,13 @@ ATTUNE_API void attune_context_destroy(attune_context_t context);
 
 typedef struct attune_device_info {
   size_t struct_size;
-  char backend[16];                /* "cuda" or "simt" */
+  char backend[16];                /* "cuda", "simt" or "recorded" */
   char name[128];                  /* as the driver says it */
   char arch[16];                   /* "sm_90a" */
   int32_t multiprocessors;         /* count */
   int32_t reserved;                /* 0 */
   int64_t shared_memory_per_block; /* bytes a block may opt in to */
-  int64_t global_memory;           /* bytes; 0 on simt */
+  int64_t global_memory;           /* bytes; 0 on simt and recorded */
 } attune_device_info;
 
 #define ATTUNE_DEVICE_INFO_INIT ATTUNE_STRUCT_INIT(attune_device_info)
