@@ -24,6 +24,8 @@ struct TensorPadding {
   // For tests: gaps everywhere, each a multiple of 16 bytes, so that rows are as aligned as they are without
   // gaps.
   static TensorPadding fenced(DType dtype);
+  // For tests: gaps of odd numbers of elements, so that rows start anywhere.
+  static TensorPadding unaligned() { return {1, 3, 5, 33}; }
 };
 
 class HostTensor {

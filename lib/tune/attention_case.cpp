@@ -4,19 +4,37 @@
 #include "tune/device_tensor.h"
 
 namespace attune {
+namespace {
 
-AttentionCase::AttentionCase(const Problem& problem, uint64_t seed, double q_deviation) : problem_(problem) {
-  const Layout layout = problem.layout == Layout::bshd ? Layout::bshd : Layout::bhsd;
-  const auto make = [&](int64_t heads, int64_t rows, int64_t columns, uint64_t tensor_seed,
-                        double deviation) {
-    HostTensor tensor(problem.dtype, {problem.batch, heads, rows, columns}, layout,
-                      TensorPadding::fenced(problem.dtype));
-    tensor.fill_random(tensor_seed, 0, deviation);
-    return tensor;
-  };
-  q_ = make(problem.heads_q, problem.seqlen_q, problem.head_dim, seed, q_deviation);
-  k_ = make(problem.heads_kv, problem.seqlen_kv, problem.head_dim, seed + 1, 1);
-  v_ = make(problem.heads_kv, problem.seqlen_kv, problem.head_dim_v, seed + 2, 1);
+// A broadcast axis keeps its extent and loses its stride; the values of its last index count.
+HostTensor broadcast(const HostTensor& tensor, DType dtype, size_t axis) {
+  HostTensor::Strides strides = tensor.strides();
+  strides[axis] = 0;
+  return HostTensor(dtype, tensor.dims(), strides, TensorPadding::fenced(dtype).margin);
+}
+
+}  // namespace
+
+HostTensor AttentionCase::make_tensor(int64_t heads, int64_t rows, int64_t columns, Placement placement) const {
+  const Layout layout = problem_.layout == Layout::bshd ? Layout::bshd : Layout::bhsd;
+  const TensorPadding padding = placement == Placement::unaligned ? TensorPadding::unaligned()
+                                                                  : TensorPadding::fenced(problem_.dtype);
+  return HostTensor(problem_.dtype, {problem_.batch, heads, rows, columns}, layout, padding);
+}
+
+AttentionCase::AttentionCase(const Problem& problem, uint64_t seed, double q_deviation, Placement placement)
+    : problem_(problem), placement_(placement) {
+  q_ = make_tensor(problem.heads_q, problem.seqlen_q, problem.head_dim, placement);
+  k_ = make_tensor(problem.heads_kv, problem.seqlen_kv, problem.head_dim, placement);
+  v_ = make_tensor(problem.heads_kv, problem.seqlen_kv, problem.head_dim_v, placement);
+  if (placement == Placement::broadcast) {
+    constexpr size_t kBatch = 0, kHead = 1;
+    k_ = broadcast(k_, problem.dtype, kBatch);
+    v_ = broadcast(v_, problem.dtype, kHead);
+  }
+  q_.fill_random(seed, 0, q_deviation);
+  k_.fill_random(seed + 1);
+  v_.fill_random(seed + 2);
   const AttentionInputs inputs{q_, k_, v_, problem.mask, default_scale(problem.head_dim, problem.dtype)};
   reference_ = reference_attention(inputs);
   naive_ = naive_attention(inputs);
@@ -24,12 +42,8 @@ AttentionCase::AttentionCase(const Problem& problem, uint64_t seed, double q_dev
 
 AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const Config& config,
                                    const Module& module) const {
-  const TensorPadding padding = TensorPadding::fenced(problem_.dtype);
-  const Layout layout = problem_.layout == Layout::bshd ? Layout::bshd : Layout::bhsd;
   AttentionOutput output{
-      .o = HostTensor(problem_.dtype,
-                      {problem_.batch, problem_.heads_q, problem_.seqlen_q, problem_.head_dim_v}, layout,
-                      padding),
+      .o = make_tensor(problem_.heads_q, problem_.seqlen_q, problem_.head_dim_v, placement_),
       .lse = HostTensor(statistics_dtype(problem_.dtype),
                         {1, 1, 1, problem_.batch * problem_.heads_q * problem_.seqlen_q}, Layout::bhsd,
                         TensorPadding::fenced(statistics_dtype(problem_.dtype)))};

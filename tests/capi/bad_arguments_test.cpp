@@ -106,24 +106,14 @@ TEST_CASE("more than the capacity", "[simt]") {
 
 TEST_CASE("misaligned addresses", "[simt]") {
   const Bench bench;
-  bench.check_refused(kInvalid, {"q.data", "16", "off by 2"},
-                      [](Args& a) { a.q.data = shifted(a.q.data, 2); });
-  bench.check_refused(kInvalid, {"k.data", "16", "off by 8"},
-                      [](Args& a) { a.k.data = shifted(a.k.data, 8); });
-  bench.check_refused(kInvalid, {"v.data", "16", "off by 15"},
+  bench.check_refused(kInvalid, {"v = 0x", "2 bytes", "bf16"},
                       [](Args& a) { a.v.data = shifted(a.v.data, 15); });
-  bench.check_refused(kInvalid, {"o.data", "16", "off by 4"},
-                      [](Args& a) { a.o.data = shifted(a.o.data, 4); });
   bench.check_refused(kInvalid, {"lse", "4"},
                       [](Args& a) { a.lse = static_cast<float*>(shifted(a.lse, 2)); });
 }
 
 TEST_CASE("strides that kernels cannot take", "[simt]") {
   const Bench bench(ATTUNE_STRIDED);
-  bench.check_refused(kInvalid, {"q", "row stride = 36", "72 bytes", "16"},
-                      [](Args& a) { a.q.stride[2] = 36; });
-  bench.check_refused(kInvalid, {"k", "head stride = 225"}, [](Args& a) { a.k.stride[1] = 225; });
-  bench.check_refused(kInvalid, {"v", "batch stride = 1"}, [](Args& a) { a.v.stride[0] = 1; });
   bench.check_refused(kInvalid, {"o", "column stride = 2"}, [](Args& a) { a.o.stride[3] = 2; });
   bench.check_refused(kInvalid, {"k", "column stride = 0"}, [](Args& a) { a.k.stride[3] = 0; });
   bench.check_refused(kInvalid, {"v", "row stride = -32"}, [](Args& a) { a.v.stride[2] = -32; });

@@ -137,7 +137,8 @@ Forward::Result Forward::read() const {
 
 Comparison Forward::compare(const Result& result) const {
   const AttentionInputs inputs{q_, k_, v_, static_cast<Mask>(desc_.mask)};
-  return compare_attention(result.o, result.lse, reference_attention(inputs), naive_attention(inputs));
+  const std::vector<double> lse(result.lse.begin(), result.lse.end());
+  return compare_attention(result.o, lse, reference_attention(inputs), naive_attention(inputs));
 }
 
 void LogCapture::attach(attune_context_options& options, attune_log_level level) {

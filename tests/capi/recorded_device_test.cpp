@@ -132,7 +132,7 @@ TEST_CASE("a plan on a recorded device is tuned from the recording, and not exec
   const auto make_runner = [&](const Problem& timed) {
     return make_recorded_trial_runner(*backend, *recordings.database, backend->recorded_key(), timed);
   };
-  const auto tune_it = [&](const Problem& problem) {
+  const auto tune_it = [&](const Problem& problem, const std::vector<Candidate>&) {
     tune(problem, {*backend, templates, images, *database, Log(), make_runner}, {});
   };
   const auto plan = make_plan(kProblem,
@@ -140,7 +140,7 @@ TEST_CASE("a plan on a recorded device is tuned from the recording, and not exec
                                .templates = templates,
                                .images = images,
                                .modules = modules,
-                               .database = *database,
+                               .databases = {database.get()},
                                .margin = {},
                                .log = Log()},
                               TuningPolicy::miss, tune_it);

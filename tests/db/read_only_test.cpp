@@ -48,7 +48,7 @@ TEST_CASE("a read-only database is found and not written") {
     CHECK(capture.warnings() == 0);
     CHECK_FALSE(db->add(sample_record("A=2")));
     CHECK(capture.warnings() == 1);
-    CHECK(capture.says("reading only"));
+    CHECK(capture.says("read-only"));
     CHECK(db->records().size() == 1);
   }
   CHECK(read_file(path) == before);

@@ -85,7 +85,7 @@ TEST_CASE("a hostile record is passed over, with its reason in the log") {
       {"../../flash_fwd", honest, "family ../../flash_fwd is unknown"},
       {"row_softmax", "WARPS=4 ROWS_PER_BLOCK=2", "row_softmax computes row_softmax only"},
       // In the space, but (128 + 4 * 128) rows of 528 bytes.
-      {"flash_fwd", to_string(flash_config(128, 128, 8, 2, 0)), "smem 337920 > 232448"},
+      {"flash_fwd", to_string(flash_config(128, 128, 4, 2, 0)), "smem 327680 > 232448"},
   }));
   INFO(hostile.family << " " << hostile.config);
   PlannerBench bench;
@@ -116,13 +116,13 @@ TEST_CASE("a hostile record is passed over, with its reason in the log") {
 TEST_CASE("a record within the device's limit but beyond the margin is not used") {
   PlannerBench bench;
   Problem problem = kSmallAttention;
-  problem.head_dim = problem.head_dim_v = 128;
-  const Config large = flash_config(128, 128, 8, 2, 0);  // (128 + 4 * 128) rows of 272 bytes = 174080
+  problem.head_dim = problem.head_dim_v = 256;
+  const Config large = flash_config(128, 96, 8, 1, 0);  // (128 + 2 * 96) rows of 512 bytes = 163840
   REQUIRE(bench.database->add(bench.record(problem, large)));
   CHECK(bench.plan(problem, TuningPolicy::off)->config() == large);
-  bench.margin = {.fraction = 0.3};
+  bench.margin = {.bytes = 70000};
   CHECK_FALSE(bench.plan(problem, TuningPolicy::off)->config() == large);
-  CHECK(bench.capture.count(ATTUNE_LOG_DEBUG, "smem 174080 > 162713 (device 232448, margin 30 % + 0 B)") ==
+  CHECK(bench.capture.count(ATTUNE_LOG_DEBUG, "smem 163840 > 162448 (device 232448, margin 0 % + 70000 B)") ==
         1);
 }
 
@@ -285,8 +285,8 @@ TEST_CASE("what cannot be planned says why, with the numbers") {
   const Caught infeasible = caught([&] { bench.plan(kSmallAttention, TuningPolicy::miss); });
   CHECK(infeasible.status == ATTUNE_ERROR_NO_FEASIBLE_CONFIG);
   CHECK_THAT(infeasible.message,
-             ContainsSubstring("none of 36 configs") &&
-                 ContainsSubstring("smem 10240 > 3244 (device 232448, margin 90 % + 20000 B)"));
+             ContainsSubstring("none of 54 configs") &&
+                 ContainsSubstring("smem 8192 > 3244 (device 232448, margin 90 % + 20000 B)"));
   bench.margin = {};
   bench.backend.script.otherwise.fault = Fault::does_not_compile;
   const Caught broken = caught([&] { bench.plan(kSmallAttention, TuningPolicy::off); });

@@ -18,6 +18,11 @@ Problem problem_of(DType dtype, int64_t head_dim, Mask mask, int64_t heads_q = 2
           .head_dim_v = head_dim};
 }
 
+// One of the smallest: fits every dtype and head dimension.
+Config small_config() {
+  return {{"BLOCK_M", 16}, {"BLOCK_N", 16}, {"WARPS", 1}, {"STAGES", 1}, {"Q_IN_REGISTERS", 0}};
+}
+
 Config config_of(int block_m, int block_n, int warps, int stages, int q_in_registers) {
   return {{"BLOCK_M", block_m},
           {"BLOCK_N", block_n},
@@ -33,11 +38,72 @@ const std::vector<FlashFwdCase::Lengths> kFew = {{127, 129}, {1, 203}, {97, 3}};
 TEST_CASE("flash_fwd on simt is right for every kind of head dimension", "[simt]") {
   KernelBench bench = KernelBench::on_simt();
   std::vector<FlashFwdCase> cases;
-  for (const int64_t head_dim : {32, 40, 64, 80, 96, 128, 192, 256}) {
+  for (const int64_t head_dim : {1, 32, 40, 59, 64, 80, 96, 111, 128, 192, 256}) {
     const Problem problem = problem_of(DType::bf16, head_dim, Mask::causal);
-    cases.push_back({problem, config_of(64, 32, 4, 1, 0), kFew});
+    // The rule compares with the luck of a plain kernel, which takes more than a handful of elements.
+    const bool tiny = head_dim == 1;
+    cases.push_back({problem, config_of(64, 32, 4, 1, 0),
+                     tiny ? std::vector<FlashFwdCase::Lengths>{{127, 129}, {64, 203}} : kFew});
   }
   check_flash_fwd(bench, cases);
+}
+
+TEST_CASE("flash_fwd on simt is right for values that are wider or narrower than queries", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  std::vector<FlashFwdCase> cases;
+  for (const auto& [head_dim, head_dim_v] :
+       std::initializer_list<std::pair<int64_t, int64_t>>{{192, 128}, {40, 96}, {64, 3}}) {
+    for (const DType dtype : {DType::bf16, DType::f32, DType::f64}) {
+      Problem problem = problem_of(dtype, head_dim, Mask::causal);
+      problem.head_dim_v = head_dim_v;
+      cases.push_back(
+          {problem, size_of(dtype) == 2 ? config_of(64, 32, 4, 1, 0) : small_config(), {{67, 35}, {3, 80}}});
+    }
+  }
+  check_flash_fwd(bench, cases);
+}
+
+TEST_CASE("flash_fwd on simt is right for rows that start anywhere and tensors that broadcast", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  std::vector<FlashFwdCase> cases;
+  for (const Placement placement : {Placement::unaligned, Placement::broadcast}) {
+    for (const auto& [dtype, head_dim] : std::initializer_list<std::pair<DType, int64_t>>{
+             {DType::bf16, 64}, {DType::bf16, 72}, {DType::f16, 59}, {DType::f32, 33}, {DType::f64, 31}}) {
+      Problem problem = problem_of(dtype, head_dim, Mask::causal, 4, 2);
+      problem.batch = 2;
+      cases.push_back({problem,
+                       size_of(dtype) == 2 ? config_of(64, 32, 4, 2, 0) : small_config(),
+                       {{67, 83}},
+                       1,
+                       placement});
+    }
+  }
+  check_flash_fwd(bench, cases);
+}
+
+TEST_CASE("flash_fwd on simt aligns a causal mask to the top left on request", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  std::vector<FlashFwdCase> cases;
+  for (const DType dtype : {DType::bf16, DType::f64}) {
+    cases.push_back({problem_of(dtype, 32, Mask::causal_top_left),
+                     size_of(dtype) == 2 ? config_of(64, 32, 4, 1, 0) : small_config(),
+                     {{70, 70}, {130, 33}, {33, 130}, {1, 5}}});
+  }
+  check_flash_fwd(bench, cases);
+}
+
+TEST_CASE("flash_fwd on simt takes no keys at all", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  for (const DType dtype : {DType::bf16, DType::f32, DType::f64}) {
+    check_flash_fwd(bench, {{problem_of(dtype, 40, Mask::none),
+                             size_of(dtype) == 2 ? config_of(64, 32, 4, 1, 0) : small_config(),
+                             {{70, 0}}}});
+  }
+}
+
+TEST_CASE("flash_fwd on simt does f16 as Turing would", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_75");
+  check_flash_fwd(bench, {{problem_of(DType::f16, 64, Mask::causal), config_of(64, 32, 4, 1, 0), kFew}});
 }
 
 TEST_CASE("flash_fwd on simt is right for every dtype and mask, with all lengths from one kernel", "[simt]") {
@@ -46,9 +112,10 @@ TEST_CASE("flash_fwd on simt is right for every dtype and mask, with all lengths
                                                       {127, 113}, {128, 128}, {129, 203}, {203, 97},
                                                       {203, 1},   {300, 256}};
   std::vector<FlashFwdCase> cases;
-  for (const DType dtype : {DType::f16, DType::bf16, DType::f32}) {
+  for (const DType dtype : {DType::f16, DType::bf16, DType::f32, DType::f64}) {
     for (const Mask mask : {Mask::none, Mask::causal}) {
-      cases.push_back({problem_of(dtype, 64, mask), config_of(64, 64, 4, 1, 0), lengths});
+      const int block_n = dtype == DType::f64 ? 32 : 64;
+      cases.push_back({problem_of(dtype, 64, mask), config_of(64, block_n, 4, 1, 0), lengths});
     }
   }
   check_flash_fwd(bench, cases);
@@ -58,10 +125,11 @@ TEST_CASE("flash_fwd on simt is right for every tunable", "[simt]") {
   KernelBench bench = KernelBench::on_simt();
   const Problem problem = problem_of(DType::bf16, 64, Mask::causal);
   const Problem single = problem_of(DType::f32, 48, Mask::causal);
-  check_flash_fwd(bench, {{problem, config_of(128, 128, 4, 2, 1), kFew},
-                          {problem, config_of(128, 64, 8, 2, 0), kFew},
-                          {problem, config_of(64, 128, 4, 1, 1), kFew},
-                          {problem, config_of(128, 32, 8, 2, 1), kFew},
+  check_flash_fwd(bench, {{problem, config_of(128, 64, 4, 2, 1), kFew},
+                          {problem, config_of(128, 96, 8, 1, 0), kFew},
+                          {problem, config_of(64, 48, 4, 1, 1), kFew},
+                          {problem, config_of(64, 112, 2, 1, 0), kFew},
+                          {problem, config_of(128, 80, 8, 1, 0), kFew},
                           {single, config_of(128, 32, 8, 2, 0), kFew},
                           {single, config_of(16, 16, 1, 1, 0), kFew},
                           {single, config_of(128, 64, 4, 1, 0), kFew}});

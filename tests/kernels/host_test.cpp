@@ -200,7 +200,7 @@ TEST_CASE("flash_fwd's regions cover each tensor to the byte") {
               counted_end(*views[i], 3, 2, i == 0 || i == 3 ? 7 : 5, 8, size_of(dtype)));
       }
       CHECK(launch.regions[4].base == arguments.lse);
-      CHECK(launch.regions[4].bytes == 3 * 2 * 7 * sizeof(float));
+      CHECK(launch.regions[4].bytes == 3 * 2 * 7 * size_of(statistics_dtype(dtype)));
     }
   }
 }

@@ -70,9 +70,9 @@ TEST_CASE("shared memory accesses per second", "[.][simt][speed]") {
   simt::RunReport report;
   double seconds =
       seconds_of(test_kernel(128,
-                             "u32 f[4][4];\nfor (int i = 0; i < 4000; ++i)\n"
+                             "u32 f[4][4];\nfor (int i = 0; i < 4000; ++i) {\n"
                              "const auto rows = dynamic_shared<bf16>(16384 * (i % 2)) + 8 * lane_index();\n"
-                             "load_matrices<4, false>(f, [&](int k) { return rows + 256 * k; });"),
+                             "load_matrices<4, false>(f, [&](int k) { return rows + 256 * k; });\n}"),
                  launch.pack(), report);
   std::cout << "load_matrices<4>: " << seconds / static_cast<double>(report.rendezvous) * 1e9 << " ns each\n";
   seconds = seconds_of(

@@ -74,6 +74,7 @@ TEST_CASE("attune_config.h holds every constant by name") {
         "#define ELEMENT bf16\n"
         "#define ELEMENT_BYTES 2\n"
         "#define HEAD_DIM 128\n"
+        "#define HEAD_DIM_V 128\n"
         "#define CAUSAL_MASK 1\n"
         "#define BLOCK_M 128\n"
         "#define BLOCK_N 64\n"
@@ -88,7 +89,7 @@ TEST_CASE("attune_config.h holds every constant by name") {
   const Problem plain{.dtype = DType::f32, .head_dim = 64, .head_dim_v = 64};
   const std::string text = flash_source(TemplateStore(), plain).file("attune_config.h").text;
   CHECK(text.find(
-            "#define ELEMENT float\n#define ELEMENT_BYTES 4\n#define HEAD_DIM 64\n#define CAUSAL_MASK 0\n") !=
+            "#define ELEMENT float\n#define ELEMENT_BYTES 4\n#define HEAD_DIM 64\n#define HEAD_DIM_V 64\n#define CAUSAL_MASK 0\n") !=
         std::string::npos);
 }
 

@@ -58,11 +58,12 @@ class FlashFwdRun {
       std::memset(element(params_.o, batch_ - 1, params_.heads_q - 1, params_.seqlen_q - 1) + dim_ * size(),
                   0, size());
     }
-    if (fault_ == Fault::writes_beside_lse) params_.lse[batch_ * params_.heads_q * params_.seqlen_q] = 0;
-    if (fault_ == Fault::lse_off) params_.lse[batch_ * params_.heads_q * params_.seqlen_q - 1] += 0.01f;
+    if (fault_ == Fault::writes_beside_lse) lse_values()[batch_ * params_.heads_q * params_.seqlen_q] = 0;
+    if (fault_ == Fault::lse_off) lse_values()[batch_ * params_.heads_q * params_.seqlen_q - 1] += 0.01f;
   }
 
  private:
+  float* lse_values() const { return static_cast<float*>(params_.lse); }
   int64_t size() const { return static_cast<int64_t>(size_of(dtype_)); }
   std::byte* element(const FlashTensor& tensor, int64_t batch, int64_t head, int64_t row) const {
     const int64_t index = batch * tensor.batch_stride + head * tensor.head_stride + row * tensor.row_stride;
@@ -102,7 +103,7 @@ class FlashFwdRun {
       const double lse = normalise(p);
       store_row(element(params_.o, batch, head, row), p, v);
       if (params_.lse)
-        params_.lse[(batch * params_.heads_q + head) * params_.seqlen_q + row] = static_cast<float>(lse);
+        lse_values()[(batch * params_.heads_q + head) * params_.seqlen_q + row] = static_cast<float>(lse);
     }
     if (fault_ == Fault::writes_one_nan) {
       store_element(dtype_, element(params_.o, batch, head, params_.seqlen_q - 1), kNan);

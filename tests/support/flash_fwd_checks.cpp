@@ -26,7 +26,7 @@ void check_flash_fwd(KernelBench& bench, const std::vector<FlashFwdCase>& cases)
       problem.seqlen_q = lengths.q;
       problem.seqlen_kv = lengths.kv;
       const uint64_t seed = static_cast<uint64_t>(1000 * lengths.q + lengths.kv);
-      const AttentionCase attention(problem, seed, flash_case.q_deviation);
+      const AttentionCase attention(problem, seed, flash_case.q_deviation, flash_case.placement);
       const Comparison comparison = attention.check(bench.backend(), family, flash_case.config, module);
       INFO(describe(problem) << " " << name_of(problem.layout) << " with " << to_string(flash_case.config));
       INFO(comparison.reason);

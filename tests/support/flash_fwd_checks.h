@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/kernel_bench.h"
+#include "tune/attention_case.h"
 
 namespace attune {
 
@@ -17,6 +18,7 @@ struct FlashFwdCase {
   };
   std::vector<Lengths> lengths;
   double q_deviation = 1;
+  Placement placement = Placement::aligned;
 };
 
 // The problem's first choice by the cost model on this device.
