@@ -27,6 +27,10 @@
 #ifndef Q_IN_REGISTERS
 #define Q_IN_REGISTERS 0  // 1: Q fragments are loaded once and kept (16-bit elements only)
 #endif
+#ifndef KEEP_PLACES
+#define KEEP_PLACES \
+  0  // 1: threads keep their places in K and V in registers instead of deriving them per block
+#endif
 
 // The problem.
 #ifndef ELEMENT
@@ -104,16 +108,28 @@ ATTUNE_FN Global<const Element> row_of(const FlashTensor& tensor, int batch, int
 // The blocks of K or V that a tile walks over, last block first, on their way into a ring of STAGES tiles.
 template <int COLUMNS, int PADDED, typename Tile>
 struct KeySequence {
-  TileLoader<BLOCK_N, COLUMNS, PADDED, kThreads, Element, kLayout.row_chunks(COLUMNS)> loader;
-  ATTUNE_FN KeySequence(const FlashTensor& tensor, bool aligned, int batch, int head, int first_key)
-      : loader(row_of(tensor, batch, head, first_key), tensor.row_stride, aligned) {}
+  using Loader = TileLoader<BLOCK_N, COLUMNS, PADDED, kThreads, Element, kLayout.row_chunks(COLUMNS)>;
+  Global<const Element> head;  // its row 0
+  i64 row_stride;
+  bool aligned;
+  Loader loader;  // at the next block
+
+  ATTUNE_FN KeySequence(const FlashTensor& tensor, bool is_aligned, int batch, int kv_head, int first_key)
+      : head(row_of(tensor, batch, kv_head, 0)),
+        row_stride(tensor.row_stride),
+        aligned(is_aligned),
+        loader(head + first_key * row_stride, row_stride, is_aligned) {}
 
   // Starts loading the next block, the one at `first_key`, unless that is negative; the group is committed in
   // any case, so that the number of groups in flight does not depend on the step.
   ATTUNE_FN void load_next(const Tile& tile, int first_key, int seqlen) {
     if (first_key >= 0) {
-      loader.load(tile, seqlen - first_key);
-      loader.move(-BLOCK_N);
+      if constexpr (KEEP_PLACES != 0) {
+        loader.load(tile, seqlen - first_key);
+        loader.move(-BLOCK_N);
+      } else {
+        Loader(head + first_key * row_stride, row_stride, aligned).load(tile, seqlen - first_key);
+      }
     }
     copy_async_commit();
   }

@@ -20,7 +20,13 @@ class RowStore {
       store_elements(destination, stride, source, valid_rows, 0);
       return;
     }
-    if constexpr (kWholeChunks > 0) store_chunks(destination, stride, source, valid_rows);
+    if constexpr (kWholeChunks > 0) {
+      if (valid_rows >= ROWS) {
+        store_chunks<true>(destination, stride, source, valid_rows);
+      } else {
+        store_chunks<false>(destination, stride, source, valid_rows);
+      }
+    }
     if constexpr (COLUMNS % kElements != 0)
       store_elements(destination, stride, source, valid_rows, kWholeChunks * kElements);
   }
@@ -29,8 +35,9 @@ class RowStore {
   static constexpr int kElements = Tile::kChunkElements;
   static constexpr int kWholeChunks = COLUMNS / kElements;  // of a row
 
-  // Several chunks are read before the first is written, so that their latencies overlap.
-  template <int CHUNKS = kWholeChunks>
+  // Several chunks are read before the first is written, so that their latencies overlap. EVERY_ROW: there
+  // are no rows to be left out, and nothing branches.
+  template <bool EVERY_ROW, int CHUNKS = kWholeChunks>
   ATTUNE_FN static void store_chunks(Global<T> destination, i64 stride, const Tile& source, int valid_rows) {
     constexpr int kBatch = 8;
     constexpr int kTotal = ROWS * CHUNKS;
@@ -40,13 +47,15 @@ class RowStore {
       ATTUNE_UNROLL
       for (int i = 0; i < kBatch; ++i) {
         const int at = first + 32 * i;
-        if (at < kTotal) chunk[i] = source.chunk(at / CHUNKS, at % CHUNKS).load16(0);
+        if (kTotal % (32 * kBatch) == 0 || at < kTotal)
+          chunk[i] = source.chunk(at / CHUNKS, at % CHUNKS).load16(0);
       }
       ATTUNE_UNROLL
       for (int i = 0; i < kBatch; ++i) {
-        const int row = (first + 32 * i) / CHUNKS, column = (first + 32 * i) % CHUNKS;
-        if (first + 32 * i < kTotal && row < valid_rows)
-          destination.store16(row * stride + column * kElements, chunk[i]);
+        const int at = first + 32 * i;
+        const bool exists = kTotal % (32 * kBatch) == 0 || at < kTotal;
+        if (exists && (EVERY_ROW || at / CHUNKS < valid_rows))
+          destination.store16(at / CHUNKS * stride + at % CHUNKS * kElements, chunk[i]);
       }
     }
   }

@@ -43,7 +43,7 @@ struct attune_context {
   attune::ModuleCache modules;
   const std::unique_ptr<attune::TuningDb> database;  // the user's: the only one that is written to
   const std::vector<std::unique_ptr<attune::TuningDb>>
-      further_databases;  // in the order in which they are asked
+      further_databases;                               // in the order in which they are asked
   const std::unique_ptr<attune::TuningDb> recordings;  // null unless the device is recorded
   attune::PlanCache plans;
   std::timed_mutex tuning;  // two at once would spoil each other's timings

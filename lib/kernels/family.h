@@ -36,8 +36,8 @@ struct Arguments {
 
 // Device memory a kernel may touch, so that the emulator can check every access. Ignored by GPUs.
 struct MemoryRegion {
-  const void* base = nullptr;
-  size_t bytes = 0;
+  const void* base;
+  size_t bytes;
 };
 
 // One kernel launch, of fixed size so that packing allocates nothing.
@@ -49,9 +49,11 @@ struct Launch {
   uint32_t block = 0;  // threads
   uint32_t shared_bytes = 0;
   size_t parameter_bytes = 0;
-  alignas(64) std::array<std::byte, kMaxParameterBytes> parameters{};
+  // Only the first parameter_bytes and region_count mean something: zeroing the rest would be most of what
+  // packing costs.
+  alignas(64) std::array<std::byte, kMaxParameterBytes> parameters;
   size_t region_count = 0;
-  std::array<MemoryRegion, kMaxRegions> regions{};
+  std::array<MemoryRegion, kMaxRegions> regions;
 
   void add_region(const void* base, size_t bytes);
 };

@@ -61,17 +61,17 @@ using Values = std::vector<int>;
 // What the tunables can be for elements of a dtype. Wide elements take long rows: the largest need small
 // tiles.
 struct TunableValues {
-  Values block_m, block_n, warps, stages, q_in_registers;
+  Values block_m, block_n, warps, stages, q_in_registers, keep_places;
 };
 
 TunableValues values_for(DType dtype) {
   switch (dtype) {
     case DType::f64:
-      return {{16, 64}, {16, 32}, {1, 4}, {1}, {0}};
+      return {{16, 64}, {16, 32}, {1, 4}, {1}, {0}, {0}};
     case DType::f32:
-      return {{16, 64, 128}, {16, 32, 64, 128}, {1, 4, 8}, {1, 2}, {0}};
+      return {{16, 64, 128}, {16, 32, 64, 128}, {1, 4, 8}, {1, 2}, {0}, {0}};
     default:
-      return {{64, 128}, {32, 48, 64, 80, 96, 112, 128}, {2, 4, 8}, {1, 2}, {0, 1}};
+      return {{64, 128}, {32, 48, 64, 80, 96, 112, 128}, {2, 4, 8}, {1, 2}, {0, 1}, {0, 1}};
   }
 }
 
@@ -99,7 +99,8 @@ class FlashFwd final : public Family {
          {"BLOCK_N", values.block_n, "keys of a step"},
          {"WARPS", values.warps, "warps of a block"},
          {"STAGES", values.stages, "K and V tiles in flight"},
-         {"Q_IN_REGISTERS", values.q_in_registers, "Q fragments stay in registers"}},
+         {"Q_IN_REGISTERS", values.q_in_registers, "Q fragments stay in registers"},
+         {"KEEP_PLACES", values.keep_places, "places in K and V stay in registers"}},
         {{"a warp owns one or two fragments of 16 rows",
           [](const Config& config) {
             const int rows = config.at("BLOCK_M"), of_warps = 16 * config.at("WARPS");
@@ -110,10 +111,16 @@ class FlashFwd final : public Family {
           [wide](const Config& config) {
             return wide || config.at("STAGES") == 1 || config.at("WARPS") == 4;
           }},
-         {"Q in registers is for four warps and short steps",
+         {"Q in registers is for four warps, one tile in flight and short steps",
           [](const Config& config) {
             return config.at("Q_IN_REGISTERS") == 0 ||
-                   (config.at("WARPS") == 4 && config.at("BLOCK_N") <= 64);
+                   (config.at("WARPS") == 4 && config.at("STAGES") == 1 && config.at("BLOCK_N") <= 64);
+          }},
+         {"places are kept by four warps, one tile in flight, Q in shared memory, steps of 48 or more",
+          [](const Config& config) {
+            return config.at("KEEP_PLACES") == 0 ||
+                   (config.at("WARPS") == 4 && config.at("STAGES") == 1 && config.at("Q_IN_REGISTERS") == 0 &&
+                    config.at("BLOCK_N") >= 48);
           }},
          {"16 rows and 16 keys go together, on devices with little shared memory", [](const Config& config) {
             const bool smallest = config.at("BLOCK_M") == 16 && config.at("STAGES") == 1;
@@ -225,7 +232,7 @@ void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
                               .aligned = unsigned{aligned[0]} | unsigned{aligned[1]} << 1 |
                                          unsigned{aligned[2]} << 2 | unsigned{aligned[3]} << 3};
   static_assert(sizeof(params) <= Launch::kMaxParameterBytes);
-  launch = Launch{};
+  launch.region_count = 0;
   launch.grid = static_cast<uint32_t>(blocks);
   launch.block = shape.threads;
   launch.shared_bytes = shape.shared_bytes;

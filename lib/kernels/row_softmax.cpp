@@ -61,7 +61,7 @@ class RowSoftmax final : public Family {
                                   .rows = rows,
                                   .row_stride = arguments.q.stride[2],
                                   .columns = static_cast<int>(arguments.seqlen_kv)};
-    launch = Launch{};
+    launch.region_count = 0;
     launch.grid = static_cast<uint32_t>((rows + shape.rows - 1) / shape.rows);
     launch.block = shape.threads;
     launch.shared_bytes = shape.shared_bytes;

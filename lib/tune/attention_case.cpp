@@ -15,10 +15,11 @@ HostTensor broadcast(const HostTensor& tensor, DType dtype, size_t axis) {
 
 }  // namespace
 
-HostTensor AttentionCase::make_tensor(int64_t heads, int64_t rows, int64_t columns, Placement placement) const {
+HostTensor AttentionCase::make_tensor(int64_t heads, int64_t rows, int64_t columns,
+                                      Placement placement) const {
   const Layout layout = problem_.layout == Layout::bshd ? Layout::bshd : Layout::bhsd;
-  const TensorPadding padding = placement == Placement::unaligned ? TensorPadding::unaligned()
-                                                                  : TensorPadding::fenced(problem_.dtype);
+  const TensorPadding padding =
+      placement == Placement::unaligned ? TensorPadding::unaligned() : TensorPadding::fenced(problem_.dtype);
   return HostTensor(problem_.dtype, {problem_.batch, heads, rows, columns}, layout, padding);
 }
 

@@ -41,7 +41,7 @@ class RecordedTrialRunner final : public TrialRunner {
 
   void time(std::span<Trial* const> trials, Deadline deadline) override {
     std::vector<std::unique_ptr<RecordedModule>> modules;
-    const Launch nothing;
+    const Launch nothing{};
     std::vector<TimedLaunch> timed;
     for (const Trial* trial : trials) {
       const Record* record = newest_of(trial->candidate);

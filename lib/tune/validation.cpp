@@ -48,8 +48,7 @@ Validation::Validation(const Problem& problem) {
   cases_.push_back(std::make_unique<AttentionCase>(resized(few, 2, 203, 97), 11, 1.0));
   cases_.push_back(std::make_unique<AttentionCase>(resized(few, 1, 113, 259), 23, 40.0));
   // The way through the kernel that takes rows which start anywhere.
-  cases_.push_back(
-      std::make_unique<AttentionCase>(resized(few, 1, 65, 131), 31, 1.0, Placement::unaligned));
+  cases_.push_back(std::make_unique<AttentionCase>(resized(few, 1, 65, 131), 31, 1.0, Placement::unaligned));
 }
 
 Validation::~Validation() = default;

@@ -79,7 +79,8 @@ TEST_CASE("unknown enum values are refused") {
   check_refused(kInvalid, {"layout = 0", "BSHD = 2"},
                 [](Desc& d) { d.layout = static_cast<attune_layout>(0); });
   check_refused(kInvalid, {"layout = 77"}, [](Desc& d) { d.layout = static_cast<attune_layout>(77); });
-  check_refused(kInvalid, {"mask = 3", "causal_top_left = 2"}, [](Desc& d) { d.mask = static_cast<attune_mask>(3); });
+  check_refused(kInvalid, {"mask = 3", "causal_top_left = 2"},
+                [](Desc& d) { d.mask = static_cast<attune_mask>(3); });
 }
 
 TEST_CASE("what is reserved or not supported is refused by name") {

@@ -11,7 +11,7 @@
 
 namespace attune {
 
-inline const Config kChosen = flash_config(128, 32, 4, 2, 1);  // not what the cost model would take
+inline const Config kChosen = flash_config(128, 32, 4, 2, 0);  // not what the cost model would take
 
 struct PlannerBench : TuningBench {
   using TuningBench::TuningBench;

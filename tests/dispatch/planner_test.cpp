@@ -73,12 +73,12 @@ TEST_CASE("a hostile record is passed over, with its reason in the log") {
   };
   const std::string honest = to_string(flash_config(64, 32, 4, 1, 0));
   const Hostile hostile = GENERATE_COPY(values<Hostile>({
-      {"flash_fwd", "BLOCK_M=65 BLOCK_N=32 WARPS=4 STAGES=1 Q_IN_REGISTERS=0",
+      {"flash_fwd", "BLOCK_M=65 BLOCK_N=32 WARPS=4 STAGES=1 Q_IN_REGISTERS=0 KEEP_PLACES=0",
        "BLOCK_M = 65 is not one of 64, 128"},
-      {"flash_fwd", "BLOCK_M=64 BLOCK_N=32 WARPS=8 STAGES=1 Q_IN_REGISTERS=0",
+      {"flash_fwd", "BLOCK_M=64 BLOCK_N=32 WARPS=8 STAGES=1 Q_IN_REGISTERS=0 KEEP_PLACES=0",
        "a warp owns one or two fragments of 16 rows does not hold"},
-      {"flash_fwd", honest + " EVIL=1", "6 parameters instead of 5"},
-      {"flash_fwd", "BLOCK_M=64", "1 parameters instead of 5"},
+      {"flash_fwd", honest + " EVIL=1", "7 parameters instead of 6"},
+      {"flash_fwd", "BLOCK_M=64", "1 parameters instead of 6"},
       {"flash_fwd", "BLOCK_M=64); system(\"true\"); //", "its config cannot be read"},
       {"flash_fwd", "", "its config cannot be read"},
       {"flash_fwd_sm100", honest, "family flash_fwd_sm100 is unknown"},
@@ -285,7 +285,7 @@ TEST_CASE("what cannot be planned says why, with the numbers") {
   const Caught infeasible = caught([&] { bench.plan(kSmallAttention, TuningPolicy::miss); });
   CHECK(infeasible.status == ATTUNE_ERROR_NO_FEASIBLE_CONFIG);
   CHECK_THAT(infeasible.message,
-             ContainsSubstring("none of 54 configs") &&
+             ContainsSubstring("none of 60 configs") &&
                  ContainsSubstring("smem 8192 > 3244 (device 232448, margin 90 % + 20000 B)"));
   bench.margin = {};
   bench.backend.script.otherwise.fault = Fault::does_not_compile;

@@ -86,7 +86,8 @@ TEST_CASE("some config fits for every pair of head dimensions on every device") 
       if (!flash_fwd().inapplicable_reason(attention(dtype, 64), spec).empty()) continue;
       for (int64_t dim = 1; dim <= 256; dim += 5) {
         for (const int64_t dim_v : {int64_t{1}, dim, int64_t{256}}) {
-          // NOTE: Turing's 64 KiB hold no tiles of f64 rows that are this long; it is refused with the numbers.
+          // NOTE: Turing's 64 KiB hold no tiles of f64 rows that are this long; it is refused with the
+          // numbers.
           const bool long_rows = std::max(dim, dim_v) > 160;
           if (dtype == DType::f64 && spec.compute_capability() == 75 && long_rows) continue;
           INFO(spec.arch << " " << name_of(dtype) << " D=" << dim << "/" << dim_v);

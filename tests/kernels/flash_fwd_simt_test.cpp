@@ -20,7 +20,8 @@ Problem problem_of(DType dtype, int64_t head_dim, Mask mask, int64_t heads_q = 2
 
 // One of the smallest: fits every dtype and head dimension.
 Config small_config() {
-  return {{"BLOCK_M", 16}, {"BLOCK_N", 16}, {"WARPS", 1}, {"STAGES", 1}, {"Q_IN_REGISTERS", 0}};
+  return {{"BLOCK_M", 16}, {"BLOCK_N", 16},       {"WARPS", 1},
+          {"STAGES", 1},   {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}};
 }
 
 Config config_of(int block_m, int block_n, int warps, int stages, int q_in_registers) {
@@ -28,7 +29,13 @@ Config config_of(int block_m, int block_n, int warps, int stages, int q_in_regis
           {"BLOCK_N", block_n},
           {"WARPS", warps},
           {"STAGES", stages},
-          {"Q_IN_REGISTERS", q_in_registers}};
+          {"Q_IN_REGISTERS", q_in_registers},
+          {"KEEP_PLACES", 0}};
+}
+
+Config keeping_places(Config config) {
+  config.set("KEEP_PLACES", 1);
+  return config;
 }
 
 const std::vector<FlashFwdCase::Lengths> kFew = {{127, 129}, {1, 203}, {97, 3}};
@@ -125,7 +132,9 @@ TEST_CASE("flash_fwd on simt is right for every tunable", "[simt]") {
   KernelBench bench = KernelBench::on_simt();
   const Problem problem = problem_of(DType::bf16, 64, Mask::causal);
   const Problem single = problem_of(DType::f32, 48, Mask::causal);
-  check_flash_fwd(bench, {{problem, config_of(128, 64, 4, 2, 1), kFew},
+  check_flash_fwd(bench, {{problem, config_of(128, 64, 4, 1, 1), kFew},
+                          {problem, config_of(128, 64, 4, 2, 0), kFew},
+                          {problem, keeping_places(config_of(64, 64, 4, 1, 0)), kFew},
                           {problem, config_of(128, 96, 8, 1, 0), kFew},
                           {problem, config_of(64, 48, 4, 1, 1), kFew},
                           {problem, config_of(64, 112, 2, 1, 0), kFew},

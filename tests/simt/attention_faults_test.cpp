@@ -27,7 +27,12 @@ struct Attention {
   Launch launch;
 
   explicit Attention(int stages)
-      : config({{"BLOCK_M", 64}, {"BLOCK_N", 32}, {"WARPS", 4}, {"STAGES", stages}, {"Q_IN_REGISTERS", 0}}),
+      : config({{"BLOCK_M", 64},
+                {"BLOCK_N", 32},
+                {"WARPS", 4},
+                {"STAGES", stages},
+                {"Q_IN_REGISTERS", 0},
+                {"KEEP_PLACES", 0}}),
         q(kQueries * kDim),
         k(kKeys * kDim),
         v(kKeys * kDim),

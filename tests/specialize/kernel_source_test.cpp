@@ -25,8 +25,8 @@ const Problem kCausal{.dtype = DType::bf16,
                       .head_dim = 128,
                       .head_dim_v = 128};
 const Problem kSoftmax{.operation = Operation::row_softmax, .dtype = DType::f32};
-const Config kFlashConfig{
-    {"BLOCK_M", 128}, {"BLOCK_N", 64}, {"WARPS", 4}, {"STAGES", 2}, {"Q_IN_REGISTERS", 1}};
+const Config kFlashConfig{{"BLOCK_M", 128}, {"BLOCK_N", 64},       {"WARPS", 4},
+                          {"STAGES", 2},    {"Q_IN_REGISTERS", 1}, {"KEEP_PLACES", 0}};
 const Config kSoftmaxConfig{{"WARPS", 2}, {"ROWS_PER_BLOCK", 4}};
 
 const Family& flash_fwd() {
@@ -80,7 +80,8 @@ TEST_CASE("attune_config.h holds every constant by name") {
         "#define BLOCK_N 64\n"
         "#define WARPS 4\n"
         "#define STAGES 2\n"
-        "#define Q_IN_REGISTERS 1\n");
+        "#define Q_IN_REGISTERS 1\n"
+        "#define KEEP_PLACES 0\n");
   CHECK(specialize(TemplateStore(), row_softmax(), kSoftmax, kSoftmaxConfig).file("attune_config.h").text ==
         "// Written by attune's specialiser for row_softmax: row_softmax f32\n"
         "#pragma once\n"
@@ -88,9 +89,8 @@ TEST_CASE("attune_config.h holds every constant by name") {
         "#define ROWS_PER_BLOCK 4\n");
   const Problem plain{.dtype = DType::f32, .head_dim = 64, .head_dim_v = 64};
   const std::string text = flash_source(TemplateStore(), plain).file("attune_config.h").text;
-  CHECK(text.find(
-            "#define ELEMENT float\n#define ELEMENT_BYTES 4\n#define HEAD_DIM 64\n#define HEAD_DIM_V 64\n#define CAUSAL_MASK 0\n") !=
-        std::string::npos);
+  CHECK(text.find("#define ELEMENT float\n#define ELEMENT_BYTES 4\n#define HEAD_DIM 64\n#define HEAD_DIM_V "
+                  "64\n#define CAUSAL_MASK 0\n") != std::string::npos);
 }
 
 TEST_CASE("every tunable and every constant is a documented default of its template") {
@@ -136,7 +136,7 @@ TEST_CASE("a source holds the template and all that it includes, unedited") {
 TEST_CASE("the hash changes with every constant, and only with what is compiled in") {
   const std::string hash = flash_source().hash;
   CHECK(flash_source().hash == hash);
-  for (const char* name : {"BLOCK_M", "BLOCK_N", "WARPS", "STAGES", "Q_IN_REGISTERS"}) {
+  for (const char* name : {"BLOCK_M", "BLOCK_N", "WARPS", "STAGES", "Q_IN_REGISTERS", "KEEP_PLACES"}) {
     INFO(name);
     Config config = kFlashConfig;
     config.set(name, config.at(name) + 1);

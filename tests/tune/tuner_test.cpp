@@ -122,7 +122,7 @@ TEST_CASE("every outcome is recorded with what was learnt") {
   const TuneReport report = bench.tune(problem, {.margin = margin});
   const std::map<std::string, Record> records = records_by_config(bench);
   REQUIRE(records.size() == report.trials.size());
-  REQUIRE(records.size() == 54);
+  REQUIRE(records.size() == 60);
   std::map<Outcome, int> outcomes;
   for (const Trial& trial : report.trials) {
     const Record& record = records.at(to_string(trial.candidate.config));
@@ -165,7 +165,7 @@ TEST_CASE("every outcome is recorded with what was learnt") {
   CHECK(outcomes[Outcome::compile_failed] == 1);
   CHECK(outcomes[Outcome::wrong_result] == 1);
   CHECK(outcomes[Outcome::over_budget] > 5);
-  CHECK(outcomes[Outcome::ok] == 54 - 2 - outcomes[Outcome::over_budget]);
+  CHECK(outcomes[Outcome::ok] == 60 - 2 - outcomes[Outcome::over_budget]);
 }
 
 TEST_CASE("what is clearly slower is timed less than the finalists") {
