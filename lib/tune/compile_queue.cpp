@@ -42,12 +42,14 @@ std::optional<Compiled> CompileQueue::next() {
 
 void CompileQueue::work() {
   for (size_t index = next_index_++; index < candidates_.size(); index = next_index_++) {
-    if (index > 0 && std::chrono::steady_clock::now() >= deadline_) break;
+    const auto begun = std::chrono::steady_clock::now();
+    if (index > 0 && begun + longest_.load() >= deadline_) break;
     try {
       const Candidate& candidate = *candidates_[index];
       const KernelSource source = specialize(templates_, *candidate.family, problem_, candidate.config);
       Compiled compiled{index, images_.get_or_build(compiler_, source)};
       const std::lock_guard lock(mutex_);
+      longest_ = std::max(longest_.load(), std::chrono::steady_clock::now() - begun);
       finished_.push_back(std::move(compiled));
     } catch (...) {
       const std::lock_guard lock(mutex_);

@@ -25,7 +25,8 @@ struct Compiled {
 
 class CompileQueue {
  public:
-  // Starts compiling in the order given; no candidate is begun after the deadline, but the first always is.
+  // Starts compiling in the order given. But for the first, no candidate is begun that would end after the
+  // deadline if it took as long as the longest so far: what is under way cannot be cancelled.
   CompileQueue(Compiler& compiler, CompiledImages& images, const TemplateStore& templates,
                const Problem& problem, std::span<const Candidate* const> candidates,
                std::chrono::steady_clock::time_point deadline);
@@ -45,6 +46,7 @@ class CompileQueue {
   const std::span<const Candidate* const> candidates_;
   const std::chrono::steady_clock::time_point deadline_;
   std::atomic<size_t> next_index_ = 0;
+  std::atomic<std::chrono::steady_clock::duration> longest_{};  // that one candidate has taken so far
   std::mutex mutex_;  // guards what follows
   std::condition_variable ready_;
   std::deque<Compiled> finished_;
