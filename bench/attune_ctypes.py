@@ -7,7 +7,7 @@ import pathlib
 
 MATCHES = {0: "default", 1: "near", 2: "exact"}
 TUNING = {"miss": 1, "off": 2, "force": 3}
-DTYPES = {"f16": 1, "bf16": 2, "f32": 3}
+DTYPES = {"f16": 1, "bf16": 2, "f32": 3, "f64": 4}
 LAYOUT_STRIDED = 3
 MASK_CAUSAL = 1
 LOG_WARNING = 2

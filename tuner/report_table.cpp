@@ -49,6 +49,7 @@ std::string tried_table(const TuneReport& report, const ReportContext& context) 
   TextTable table({{"candidate"},
                    {"outcome"},
                    {"registers", true},
+                   {"estimate", true},
                    {"spills B", true},
                    {"shared B", true},
                    {"compile s", true},
@@ -62,6 +63,7 @@ std::string tried_table(const TuneReport& report, const ReportContext& context) 
     const Measurement& time = trial->measurement;
     table.add_row({name_of_trial(*trial), std::string(name_of(trial->outcome)),
                    count_or_nothing(trial->registers, trial->registers > 0),
+                   fmt::format("~{}", trial->candidate.use.registers_per_thread),
                    count_or_nothing(trial->spill_bytes, compiled && trial->registers > 0),
                    fmt::format("{}", trial->candidate.use.shared_bytes),
                    trial->compile_seconds > 0 ? fmt::format("{:.2f}", trial->compile_seconds) : "",

@@ -47,7 +47,7 @@ class CompileQueue {
   const std::chrono::steady_clock::time_point deadline_;
   std::atomic<size_t> next_index_ = 0;
   std::atomic<std::chrono::steady_clock::duration> longest_{};  // that one candidate has taken so far
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;                                            // guards what follows
   std::condition_variable ready_;
   std::deque<Compiled> finished_;
   std::exception_ptr error_;

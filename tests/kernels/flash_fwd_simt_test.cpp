@@ -1,5 +1,6 @@
 // flash_fwd on the emulator: a small list of problems, every tunable, every head dimension class.
 #include "kernels/families.h"
+#include "simt/simt_backend.h"
 #include "support/catch.h"
 #include "support/flash_fwd_checks.h"
 #include "tune/validation.h"
@@ -162,6 +163,34 @@ TEST_CASE("flash_fwd on simt is right for logits far beyond what exp can take", 
     FlashFwdCase many_steps{problem_of(dtype, 64, Mask::none), config_of(128, 32, 4, 2, 0), {{203, 799}}};
     large.q_deviation = many_steps.q_deviation = 60;
     check_flash_fwd(bench, {large, many_steps});
+  }
+}
+
+TEST_CASE("every config of flash_fwd touches the shared memory it asks for, to the last byte", "[simt]") {
+  // What the budget predicts is what is launched; the emulator tells what was touched.
+  KernelBench bench = KernelBench::on_simt();
+  std::vector<std::pair<Problem, Candidate>> work;
+  for (const DType dtype : {DType::bf16, DType::f32, DType::f64}) {
+    Problem problem = problem_of(dtype, 32, Mask::none, 1, 1);
+    problem.seqlen_q = problem.seqlen_kv = 256;  // fills the largest tile, and both slots of a ring
+    for (Candidate& candidate : enumerate_candidates(problem, bench.backend().device(), {})) {
+      // Which of these two it is does not change what is touched; one of each is enough to compile.
+      const bool twin = candidate.config.at("KEEP_PLACES") == 1 || candidate.config.at("Q_IN_REGISTERS") == 1;
+      if (candidate.family->name() == "flash_fwd" && candidate.verdict.fits && !twin)
+        work.emplace_back(problem, std::move(candidate));
+    }
+  }
+  CHECK(work.size() > 50);
+  bench.precompile(work);
+  auto& emulator = dynamic_cast<SimtBackend&>(bench.backend());
+  for (const auto& [problem, candidate] : work) {
+    INFO(describe(problem) << " with " << to_string(candidate.config));
+    const AttentionCase attention(problem, 3, 1);
+    attention.run(emulator, *candidate.family, candidate.config,
+                  bench.module(problem, *candidate.family, candidate.config));
+    const int64_t untouched = candidate.use.shared_bytes - 1 - emulator.last_run_report().highest_shared_byte;
+    CHECK(untouched >= 0);
+    CHECK(untouched <= 16);  // the padding of the last row of wide elements
   }
 }
 
