@@ -55,15 +55,20 @@ bool show_rebuilt(const RecordedProblem& problem, const DemoMachine& machine) {
                         winner.hash.empty() ? "none: " + winner.problem : winner.hash.substr(0, 16)));
   if (winner.is_equal()) {
     demo_line("  equal to what was measured there, bit for bit");
-  } else if (winner.is_fault()) {
-    demo_line(fmt::format("  WRONG: recorded {} registers, spills {} B, code hash {}", recorded.registers,
-                          recorded.spill_bytes, recorded.image_hash.substr(0, 16)));
+  } else if (winner.hash.empty()) {
+    demo_line("  WRONG: what was measured there does not compile here");
+  } else if (winner.same_compiler) {
+    // Whoever changes a template without that GPU at hand must be able to go on.
+    demo_line(
+        fmt::format("  DIFFERS from the recorded {} registers, spills {} B, code hash {}: the templates have",
+                    recorded.registers, recorded.spill_bytes, recorded.image_hash.substr(0, 16)));
+    demo_line("  changed since, and the times are those of another kernel (attune-inspect verify lists all)");
   } else {
     demo_line(fmt::format("  recorded {}: no fault, {}", recorded.image_hash.substr(0, 16),
                           verdict_of(winner, compiler)));
     demo_line("  and another compiler makes other code of the same templates");
   }
-  return !winner.is_fault();
+  return !winner.hash.empty();
 }
 
 }  // namespace
