@@ -24,7 +24,7 @@ struct Compilation {
 Compilation compile_for(const std::string& arch, const NvrtcSearch& nvrtc, const TemplateStore& templates) {
   const Problem problem = large_problem();
   const Candidate first = enumerate_candidates(problem, known_device(arch).value(), Margin{}).front();
-  const std::string text = fmt::format("{:<8} {:<58}", arch, to_string(first.config));
+  const std::string text = fmt::format("{:<8} {:<58}", arch, demo_config(first.config));
   try {
     NvrtcCompiler compiler(nvrtc, arch);
     const CompileResult result =

@@ -36,7 +36,8 @@ std::string short_reason(const Candidate& candidate) {
 
 void show_pruned(const Pruning& pruning, size_t count) {
   for (size_t i = 0; i < std::min(count, pruning.pruned.size()); ++i) {
-    demo_line(fmt::format("{:<58} {}", to_string(pruning.pruned[i].config), short_reason(pruning.pruned[i])));
+    demo_line(
+        fmt::format("{:<58} {}", demo_config(pruning.pruned[i].config), short_reason(pruning.pruned[i])));
   }
 }
 
@@ -55,7 +56,7 @@ bool demo_fits(const DemoMachine&) {
       on_large.all, large.shared_per_block, large.registers_per_thread));
   for (size_t i = 0; i < std::min(kShown, on_large.fitting.size()); ++i) {
     const Candidate& candidate = on_large.fitting[i];
-    demo_line(fmt::format("{:<58} smem {:>6}, registers ~{}", to_string(candidate.config),
+    demo_line(fmt::format("{:<58} smem {:>6}, registers ~{}", demo_config(candidate.config),
                           candidate.use.shared_bytes, candidate.use.registers_per_thread));
   }
   demo_line(fmt::format("{} are pruned before anything is compiled, such as:", on_large.pruned.size()));

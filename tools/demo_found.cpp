@@ -32,6 +32,14 @@ void demo_heading(int number, const std::string& question) {
              shorten(fmt::format("{} {}", number, question), kScreenColumns));
 }
 
+std::string demo_config(const Config& config) {
+  Config shown;
+  for (const auto& [name, value] : config.values()) {
+    if (value != 0) shown.set(name, value);
+  }
+  return to_string(shown);
+}
+
 void demo_line(const std::string& text) {
   const std::string first = text.substr(0, text.find('\n'));
   fmt::print("{}\n", shorten("  " + first, kScreenColumns));

@@ -35,7 +35,7 @@ bool show_race(const RecordedProblem& problem, const TuneReport& report) {
   const Trial& winner = report.trials[*report.winner];
   const Measurement& time = winner.measurement;
   demo_line(fmt::format("{} of {} candidates raced; winner: {}", timed, report.trials.size(),
-                        to_string(winner.candidate.config)));
+                        demo_config(winner.candidate.config)));
   demo_line(fmt::format("  {} µs, {} TFLOP/s there and then",
                         microseconds_with_interval(time.median, time.ci_low, time.ci_high),
                         teraflops(flops(problem.problem), time.median)));

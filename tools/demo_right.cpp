@@ -50,7 +50,7 @@ bool check_attention(Backend& backend, const TemplateStore& templates) {
   for (size_t i = 0; i < candidates.size(); ++i) {
     const Comparison comparison =
         attention.check(backend, *candidates[i].family, candidates[i].config, *modules[i]);
-    demo_line(fmt::format("{:<58} {} error {:.2f} of the tolerance", to_string(candidates[i].config),
+    demo_line(fmt::format("{:<58} {} error {:.2f} of the tolerance", demo_config(candidates[i].config),
                           comparison.ok ? "right," : "WRONG,", comparison.worst_ratio));
     if (!comparison.ok) demo_line("  " + comparison.reason);
     all_right = all_right && comparison.ok;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "problem/problem.h"
+#include "space/config.h"
 #include "tools/findings.h"
 
 namespace attune {
@@ -24,6 +25,8 @@ Problem small_problem();
 // The one that is tuned: B=2, Nq=Nk=4096, 32 query and 8 key heads, D=128, causal, bf16.
 Problem large_problem();
 
+// As text, without the tunables that are off: what is 0 says nothing on a narrow screen.
+std::string demo_config(const Config& config);
 void demo_heading(int number, const std::string& question);
 // One line, cut to the width of the screen.
 void demo_line(const std::string& text);

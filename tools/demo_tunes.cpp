@@ -44,7 +44,7 @@ bool demo_tunes(const DemoMachine& machine) {
   const Trial& winner = report.trials[*report.winner];
   const Measurement& time = winner.measurement;
   demo_line(
-      fmt::format("winner: {} {}", winner.candidate.family->name(), to_string(winner.candidate.config)));
+      fmt::format("winner: {} {}", winner.candidate.family->name(), demo_config(winner.candidate.config)));
   demo_line(fmt::format("  {} µs, {} TFLOP/s, {} registers, error {:.2f} of the tolerance",
                         microseconds_with_interval(time.median, time.ci_low, time.ci_high),
                         teraflops(flops(problem), time.median), winner.registers, winner.max_error));

@@ -33,8 +33,8 @@ ATTUNE_FN Real offset_of(Real row_maximum, Real scale_log2) {
 }
 
 // Exponentials may exceed 1 by this many powers of two before the maximum follows: correcting the output is
-// work, and growth beyond the first steps is rare. Powers of two cost no precision; 2^8 times a row of
-// values fits every format.
+// work, and growth beyond the first steps is rare. Powers of two cost no precision. Sums of values
+// beyond 2^119 may overflow where an exact maximum would not let them.
 constexpr float kSlack = 8;
 
 // Lets the maxima follow these scores where they must. True (for the whole warp) when they moved: older

@@ -314,8 +314,8 @@ template <typename T>
 ATTUNE_FN void copy_async16(Shared<T> destination, Global<const T> source, int bytes,
                             attune_simt_site site = simt::here()) {
   const auto from = reinterpret_cast<unsigned long long>(source.pointer);
-  if (bytes == 16) {
-    simt::check_global(source.pointer, 16, ATTUNE_SIMT_LOAD, site);
+  if (bytes == 16 || (bytes > 0 && from % 16 != 0)) {
+    simt::check_global(source.pointer, 16, ATTUNE_SIMT_LOAD, site);  // reports the misalignment
   } else {
     for (int i = 0; i < bytes; i += static_cast<int>(sizeof(T)))
       simt::check_global(reinterpret_cast<const void*>(from + i), sizeof(T), ATTUNE_SIMT_LOAD, site);

@@ -48,8 +48,8 @@ std::shared_ptr<const Plan> plan_for(attune_context& context, const Problem& pro
   const auto make = [&]() -> PlanCache::Made {
     generation = context.plans.generation();
     std::shared_ptr<const Plan> plan = make_plan(problem, context.planner_resources(), policy, hook);
-    // Under `miss` the next one tries to tune again as long as there is no fresh record.
-    const bool keep = policy == TuningPolicy::off || plan->is_fresh();
+    // Under `miss` the next one tries to tune again as long as there is no fresh record and could be one.
+    const bool keep = policy == TuningPolicy::off || plan->is_fresh() || !has_work(problem);
     return {.plan = std::move(plan), .keep = keep, .generation = generation};
   };
   if (policy == TuningPolicy::force) return make().plan;

@@ -166,6 +166,13 @@ OpenedFile open_read_only_database(const fs::path& path) {
   const fs::path absolute = fs::absolute(path, error);
   if (error) return {nullptr, fmt::format("cannot tell where it is: {}", error.message())};
   if (std::string reason = unsafe_file_reason(absolute, true); !reason.empty()) return {nullptr, reason};
+  // An immutable file is read without its log: what a writer has not merged yet would be missing, unnoticed.
+  if (const auto unmerged = fs::file_size(absolute.string() + "-wal", error); !error && unmerged > 0) {
+    return {nullptr,
+            fmt::format("{} bytes of {}-wal are not merged: somebody writes to it; give a copy made by "
+                        "VACUUM INTO, and replace it by rename",
+                        unmerged, absolute.filename().string())};
+  }
   try {
     return try_open_read_only(absolute);
   } catch (const SQLite::Exception& failure) {

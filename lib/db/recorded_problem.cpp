@@ -26,6 +26,7 @@ std::string_view take_word(std::string_view& text) {
 // small.
 template <typename Enum>
 std::optional<Enum> enumerator_of(std::string_view name) {
+  if (name == name_of(static_cast<Enum>(-1))) return std::nullopt;  // what name_of says of none
   for (int value = 0; value < 32; ++value) {
     if (name_of(static_cast<Enum>(value)) == name) return static_cast<Enum>(value);
   }

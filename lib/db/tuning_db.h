@@ -71,7 +71,7 @@ class TuningDb {
   // The candidates of this bucket on this device that have a time, best first (see rank).
   std::vector<Choice> ranked(const std::string& device_key, const std::string& bucket, const Toolchain& now);
 
-  // False for a packed database.
+  // False for a packed database and for one opened read-only.
   bool is_writable() const { return !read_only_; }
   // True while trials reach the file.
   bool is_persistent();

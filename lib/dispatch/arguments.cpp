@@ -69,8 +69,11 @@ TensorView resolve_tensor(const Problem& capacity, const TensorRole& role) {
   TensorView view{.data = role.tensor->data};
   if (capacity.layout == Layout::strided) {
     check_given_strides(role);
-    for (size_t axis = 0; axis < 4; ++axis)
-      view.stride[axis] = role.tensor->stride[axis];
+    // An axis of one element may come with any stride at all; nobody is to multiply with it.
+    const int64_t counts[] = {role.batch, role.heads, role.rows};
+    for (size_t axis = 0; axis < 3; ++axis)
+      view.stride[axis] = counts[axis] > 1 ? role.tensor->stride[axis] : 0;
+    view.stride[3] = 1;
   } else {
     view.stride = dense_strides(capacity.layout, role);
   }

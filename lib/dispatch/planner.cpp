@@ -105,10 +105,6 @@ class Planner {
   std::optional<Error> first_error_;
 };
 
-bool has_work(const Problem& problem) {
-  return problem.batch > 0 && problem.seqlen_q > 0 && problem.seqlen_kv > 0;
-}
-
 }  // namespace
 
 std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources,

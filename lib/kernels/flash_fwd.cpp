@@ -22,8 +22,11 @@ FlashFwdLayout layout_of(const Problem& problem, const Config& config) {
           .stages = config.at("STAGES")};
 }
 
-FlashTensor tensor_of(const TensorView& view) {
-  return {view.data, view.stride[0], view.stride[1], view.stride[2]};
+// Kernels form addresses of rows that are not there, and then do not use them: an axis of one element gets
+// stride 0, so that these are addresses of rows that are.
+FlashTensor tensor_of(const TensorView& view, int64_t batch, int64_t heads, int64_t rows) {
+  const auto stride = [&](size_t axis, int64_t count) { return count > 1 ? view.stride[axis] : 0; };
+  return {view.data, stride(0, batch), stride(1, heads), stride(2, rows)};
 }
 
 // Bytes from the tensor's first element to the end of its last: what the kernel may touch.
@@ -214,10 +217,10 @@ void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
                           has_aligned_rows(arguments.k, batch, problem.heads_kv, nk, element),
                           has_aligned_rows(arguments.v, batch, problem.heads_kv, nk, element),
                           has_aligned_rows(arguments.o, batch, problem.heads_q, nq, element)};
-  const FlashFwdParams params{.q = tensor_of(arguments.q),
-                              .k = tensor_of(arguments.k),
-                              .v = tensor_of(arguments.v),
-                              .o = tensor_of(arguments.o),
+  const FlashFwdParams params{.q = tensor_of(arguments.q, batch, problem.heads_q, nq),
+                              .k = tensor_of(arguments.k, batch, problem.heads_kv, nk),
+                              .v = tensor_of(arguments.v, batch, problem.heads_kv, nk),
+                              .o = tensor_of(arguments.o, batch, problem.heads_q, nq),
                               .lse = arguments.lse,
                               .scale = static_cast<float>(arguments.scale),
                               .scale_log2 = static_cast<float>(arguments.scale * kLog2E),

@@ -166,6 +166,10 @@ std::string describe(const Problem& problem) {
                      problem.mask == Mask::none ? "" : fmt::format(" {}", name_of(problem.mask)));
 }
 
+bool has_work(const Problem& problem) {
+  return problem.batch > 0 && problem.seqlen_q > 0 && problem.seqlen_kv > 0;
+}
+
 double visible_pairs(const Problem& problem) {
   const double nq = static_cast<double>(problem.seqlen_q);
   const double nk = static_cast<double>(problem.seqlen_kv);

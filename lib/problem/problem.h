@@ -71,6 +71,9 @@ double flops(const Problem& problem);
 // Bytes that must move at least: each input read once, each output written once.
 double minimum_bytes(const Problem& problem);
 
+// False when there is nothing to multiply: no sequence, no query or no key.
+bool has_work(const Problem& problem);
+
 // Pairs (i, j) that the mask lets through, per batch and query head.
 double visible_pairs(const Problem& problem);
 

@@ -59,8 +59,10 @@ void fill_with_noise(Backend& backend, void* destination, int64_t bytes, DType d
 
 int64_t TimingScratch::bytes(const Problem& problem) {
   int64_t total = lse_bytes(problem);
-  for (const Shape& shape : shapes(problem))
-    total += bytes_of(problem, shape);
+  for (const Shape& shape : shapes(problem)) {
+    // Four of the largest tensors there may be are more than 2^63 bytes.
+    if (__builtin_add_overflow(total, bytes_of(problem, shape), &total)) return INT64_MAX;
+  }
   return total;
 }
 

@@ -68,6 +68,11 @@ TEST_CASE("nobody who is writing holds a reader up") {
 TEST_CASE("a site's file that cannot be used counts as empty, with one warning") {
   const ScratchDirectory scratch;
   const fs::path path = scratch.path() / "site.db";
+  SECTION("with a log that is not merged") {
+    make_database(path);
+    REQUIRE(write_file_atomically(path.string() + "-wal", "something").empty());
+    check_counts_as_empty(path, "9 bytes of site.db-wal are not merged");
+  }
   SECTION("missing") {
     check_counts_as_empty(path, "No such file");
     CHECK_FALSE(fs::exists(path));
