@@ -28,8 +28,7 @@
 #define Q_IN_REGISTERS 0  // 1: Q fragments are loaded once and kept (16-bit elements only)
 #endif
 #ifndef KEEP_PLACES
-#define KEEP_PLACES \
-  0  // 1: threads keep their places in K and V in registers instead of deriving them per block
+#define KEEP_PLACES 0  // 1: threads keep their places in K and V in registers
 #endif
 
 // The problem.

@@ -37,14 +37,6 @@ std::optional<std::filesystem::path> database_path(const std::optional<std::file
   return *cache_dir / "tuning.db";
 }
 
-// What others have measured, in the order in which they are believed.
-std::vector<std::unique_ptr<TuningDb>> open_further_databases(const ContextOptions& options, const Log& log) {
-  std::vector<std::unique_ptr<TuningDb>> databases;
-  if (options.site_database) databases.push_back(TuningDb::open_read_only(*options.site_database, log));
-  databases.push_back(open_shipped_db(log));
-  return databases;
-}
-
 template <size_t Size>
 void copy_text(char (&field)[Size], std::string_view text) {
   const size_t length = std::min(text.size(), Size - 1);
@@ -75,13 +67,14 @@ attune_context::attune_context(const ContextOptions& given)
       image_cache(cache_dir, log),
       images(image_cache),
       database(TuningDb::open(database_path(cache_dir), log)),
-      further_databases(open_further_databases(options, log)),
-      recordings(options.device.kind == DeviceKind::recorded ? open_shipped_db(log) : nullptr) {}
+      site_database(options.site_database ? TuningDb::open_read_only(*options.site_database, log) : nullptr),
+      shipped_database(open_shipped_db(log)) {}
 
 PlannerResources attune_context::planner_resources() {
+  // In the order in which they are believed.
   std::vector<TuningDb*> databases = {database.get()};
-  for (const std::unique_ptr<TuningDb>& further : further_databases)
-    databases.push_back(further.get());
+  if (site_database) databases.push_back(site_database.get());
+  databases.push_back(shipped_database.get());
   return {.backend = *backend,
           .templates = templates,
           .images = images,
@@ -94,10 +87,10 @@ PlannerResources attune_context::planner_resources() {
 TuneResources attune_context::tune_resources() {
   TuneResources resources{
       .backend = *backend, .templates = templates, .images = images, .database = *database, .log = log};
-  if (recordings) {
+  if (replays()) {
     resources.make_runner = [this](const Problem& timed) {
       const auto& recorded = dynamic_cast<const RecordedBackend&>(*backend);
-      return make_recorded_trial_runner(*backend, *recordings, recorded.recorded_key(), timed);
+      return make_recorded_trial_runner(*backend, *shipped_database, recorded.recorded_key(), timed);
     };
   }
   return resources;

@@ -31,6 +31,8 @@ struct attune_context {
 
   attune::PlannerResources planner_resources();
   attune::TuneResources tune_resources();
+  // Whether trials are answered from what the shipped database recorded of another machine.
+  bool replays() const { return options.device.kind == attune::DeviceKind::recorded; }
 
   const attune::ForkDetector fork;
   const attune::ContextOptions options;
@@ -41,10 +43,9 @@ struct attune_context {
   attune::ImageCache image_cache;
   attune::CompiledImages images;
   attune::ModuleCache modules;
-  const std::unique_ptr<attune::TuningDb> database;  // the user's: the only one that is written to
-  const std::vector<std::unique_ptr<attune::TuningDb>>
-      further_databases;                               // in the order in which they are asked
-  const std::unique_ptr<attune::TuningDb> recordings;  // null unless the device is recorded
+  const std::unique_ptr<attune::TuningDb> database;       // the user's: the only one that is written to
+  const std::unique_ptr<attune::TuningDb> site_database;  // null when there is none
+  const std::unique_ptr<attune::TuningDb> shipped_database;
   attune::PlanCache plans;
   std::timed_mutex tuning;  // two at once would spoil each other's timings
 };

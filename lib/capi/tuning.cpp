@@ -21,7 +21,7 @@ size_t candidate_limit(const Backend& backend) {
 }
 
 int64_t scratch_limit(const attune_context& context) {
-  if (context.recordings) return 0;  // no limit: recorded trials use none, and are of whole problems
+  if (context.replays()) return 0;  // no limit: recorded trials use none, and are of whole problems
   const size_t share = context.backend->free_bytes() / kFreeMemoryShare;
   const auto limit = static_cast<size_t>(context.options.tuning_scratch_bytes);
   return static_cast<int64_t>(std::max<size_t>(1, std::min(share, limit)));  // 0 would mean no limit

@@ -5,10 +5,10 @@
 #include <limits>
 #include <map>
 
+#include "problem/bucket.h"
+
 namespace attune {
 namespace {
-
-constexpr int64_t kTileRows = 128;  // as waves are counted for a bucket
 
 // Between two numbers that may be 0.
 double log2_difference(double left, double right) {
@@ -18,7 +18,7 @@ double log2_difference(double left, double right) {
 double tiles(int64_t batch, int64_t heads_q, int64_t seqlen_q) {
   // In double: the numbers of a record are a stranger's, and their product may overflow.
   return static_cast<double>(batch) * static_cast<double>(heads_q) *
-         std::ceil(static_cast<double>(seqlen_q) / kTileRows);
+         std::ceil(static_cast<double>(seqlen_q) / kWaveTileRows);
 }
 
 }  // namespace

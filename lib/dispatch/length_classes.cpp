@@ -12,7 +12,6 @@
 namespace attune {
 namespace {
 
-constexpr std::array<std::string_view, 5> kWaveClasses = {"<0.5", "<1", "<2", "<4", ">=4"};  // ascending
 // Ranking calls times within 2 % a tie; a second kernel in a plan must be worth more.
 constexpr double kLeastGain = 0.02;
 // Execute looks through them one by one.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dispatch/lookup.h"
@@ -16,7 +17,7 @@ namespace attune {
 struct LengthClass {
   int64_t seqlen_q = 0;  // see length_class
   int64_t seqlen_kv = 0;
-  std::string waves;  // see wave_class; short enough to need no allocation
+  std::string_view waves;  // one of kWaveClasses
 
   bool operator==(const LengthClass&) const = default;
 };

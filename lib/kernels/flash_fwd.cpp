@@ -38,14 +38,14 @@ size_t extent(const TensorView& view, int64_t batch, int64_t heads, int64_t rows
          element;
 }
 
-// Whether every row starts on a boundary of 16 bytes; axes of one element are never stepped over.
-bool has_aligned_rows(const TensorView& view, int64_t batch, int64_t heads, int64_t rows, size_t element) {
+// Whether every row starts on a boundary of 16 bytes.
+bool has_aligned_rows(const FlashTensor& tensor, size_t element) {
   constexpr uint64_t kVector = 16;
-  const auto is_multiple = [&](int64_t count, int64_t stride) {
-    return count <= 1 || static_cast<uint64_t>(stride) * element % kVector == 0;
+  const auto is_multiple = [&](int64_t stride) {
+    return static_cast<uint64_t>(stride) * element % kVector == 0;
   };
-  return reinterpret_cast<uintptr_t>(view.data) % kVector == 0 && is_multiple(batch, view.stride[0]) &&
-         is_multiple(heads, view.stride[1]) && is_multiple(rows, view.stride[2]);
+  return reinterpret_cast<uintptr_t>(tensor.data) % kVector == 0 && is_multiple(tensor.batch_stride) &&
+         is_multiple(tensor.head_stride) && is_multiple(tensor.row_stride);
 }
 
 std::string_view element_name(DType dtype) {
@@ -213,27 +213,30 @@ void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
          problem.heads_q, batch, INT32_MAX);
   }
   const size_t element = size_of(problem.dtype);
-  const bool aligned[] = {has_aligned_rows(arguments.q, batch, problem.heads_q, nq, element),
-                          has_aligned_rows(arguments.k, batch, problem.heads_kv, nk, element),
-                          has_aligned_rows(arguments.v, batch, problem.heads_kv, nk, element),
-                          has_aligned_rows(arguments.o, batch, problem.heads_q, nq, element)};
-  const FlashFwdParams params{.q = tensor_of(arguments.q, batch, problem.heads_q, nq),
-                              .k = tensor_of(arguments.k, batch, problem.heads_kv, nk),
-                              .v = tensor_of(arguments.v, batch, problem.heads_kv, nk),
-                              .o = tensor_of(arguments.o, batch, problem.heads_q, nq),
-                              .lse = arguments.lse,
-                              .scale = static_cast<float>(arguments.scale),
-                              .scale_log2 = static_cast<float>(arguments.scale * kLog2E),
-                              .scale_f64 = arguments.scale,
-                              .scale_log2_f64 = arguments.scale * kLog2E,
-                              .heads_q = static_cast<int>(problem.heads_q),
-                              .heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv),
-                              .seqlen_q = static_cast<int>(nq),
-                              .seqlen_kv = static_cast<int>(nk),
-                              .q_tiles = static_cast<int>(q_tiles),
-                              .diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk)),
-                              .aligned = unsigned{aligned[0]} | unsigned{aligned[1]} << 1 |
-                                         unsigned{aligned[2]} << 2 | unsigned{aligned[3]} << 3};
+  const FlashTensor q = tensor_of(arguments.q, batch, problem.heads_q, nq);
+  const FlashTensor k = tensor_of(arguments.k, batch, problem.heads_kv, nk);
+  const FlashTensor v = tensor_of(arguments.v, batch, problem.heads_kv, nk);
+  const FlashTensor o = tensor_of(arguments.o, batch, problem.heads_q, nq);
+  const auto aligned_bit = [&](const FlashTensor& tensor, unsigned bit) {
+    return unsigned{has_aligned_rows(tensor, element)} << bit;
+  };
+  const FlashFwdParams params{
+      .q = q,
+      .k = k,
+      .v = v,
+      .o = o,
+      .lse = arguments.lse,
+      .scale = static_cast<float>(arguments.scale),
+      .scale_log2 = static_cast<float>(arguments.scale * kLog2E),
+      .scale_f64 = arguments.scale,
+      .scale_log2_f64 = arguments.scale * kLog2E,
+      .heads_q = static_cast<int>(problem.heads_q),
+      .heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv),
+      .seqlen_q = static_cast<int>(nq),
+      .seqlen_kv = static_cast<int>(nk),
+      .q_tiles = static_cast<int>(q_tiles),
+      .diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk)),
+      .aligned = aligned_bit(q, 0) | aligned_bit(k, 1) | aligned_bit(v, 2) | aligned_bit(o, 3)};
   static_assert(sizeof(params) <= Launch::kMaxParameterBytes);
   launch.region_count = 0;
   launch.grid = static_cast<uint32_t>(blocks);

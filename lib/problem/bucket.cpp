@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace attune {
-namespace {
-
-constexpr int64_t kTileRows = 128;  // DESIGN.md decision 12 counts waves of 128-row tiles
-
-}  // namespace
 
 int64_t length_class(int64_t length) {
   if (length <= 1) return 1;
@@ -19,14 +16,11 @@ int64_t length_class(int64_t length) {
   }
 }
 
-std::string wave_class(const Problem& problem, int multiprocessors) {
-  const int64_t tiles = (problem.seqlen_q + kTileRows - 1) / kTileRows;
+std::string_view wave_class(const Problem& problem, int multiprocessors) {
+  const int64_t tiles = (problem.seqlen_q + kWaveTileRows - 1) / kWaveTileRows;
   const double waves = static_cast<double>(problem.batch * problem.heads_q * tiles) / multiprocessors;
-  if (waves < 0.5) return "<0.5";
-  if (waves < 1) return "<1";
-  if (waves < 2) return "<2";
-  if (waves < 4) return "<4";
-  return ">=4";
+  constexpr std::array kEnds = {0.5, 1.0, 2.0, 4.0};
+  return kWaveClasses[static_cast<size_t>(std::ranges::upper_bound(kEnds, waves) - kEnds.begin())];
 }
 
 std::string bucket_key(const Problem& problem, int multiprocessors) {
