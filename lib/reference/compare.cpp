@@ -97,9 +97,10 @@ Comparison judge(std::string_view what, const Tile& tile, const char* rule, doub
 }
 
 Comparison compare_tile(std::string_view what, const HostTensor& out, const Tile& tile, TileErrors errors,
-                        double factor) {
+                        double factor, bool cancels) {
   if (out.dtype() == DType::f64) {
-    return judge(what, tile, "max", errors.out_max, 1e-12 * errors.reference_max, errors);
+    const double of_terms = cancels ? 4 * errors.naive_max : 0;
+    return judge(what, tile, "max", errors.out_max, 1e-12 * errors.reference_max + of_terms, errors);
   }
   if (out.dtype() == DType::f32) {
     const double of_logits = 0x1p-22 * errors.logit_magnitude * errors.reference_max;
@@ -123,7 +124,7 @@ Comparison worse_of(const Comparison& a, const Comparison& b) {
 
 Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span<const double> reference,
                          std::span<const double> naive, double factor,
-                         std::span<const double> logit_magnitude) {
+                         std::span<const double> logit_magnitude, bool cancels) {
   if (std::ssize(reference) != out.element_count() || std::ssize(naive) != out.element_count()) {
     fail(ATTUNE_ERROR_INTERNAL, "compare {}: {} values, {} of the reference, {} naive", what,
          out.element_count(), reference.size(), naive.size());
@@ -143,7 +144,7 @@ Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span
                                                   static_cast<size_t>(tile.end - tile.begin));
         errors.logit_magnitude = *std::max_element(rows.begin(), rows.end());
       }
-      results[static_cast<size_t>(i)] = compare_tile(what, out, tile, errors, factor);
+      results[static_cast<size_t>(i)] = compare_tile(what, out, tile, errors, factor, cancels);
     }
   });
   Comparison worst;
