@@ -55,6 +55,14 @@ std::string_view name_of(Operation operation) {
       return "forward";
     case Operation::row_softmax:
       return "row_softmax";
+    case Operation::backward:
+      return "backward";
+    case Operation::backward_delta:
+      return "backward_delta";
+    case Operation::backward_dkv:
+      return "backward_dkv";
+    case Operation::backward_dq:
+      return "backward_dq";
   }
   return "?";
 }
@@ -181,12 +189,54 @@ double visible_pairs(const Problem& problem) {
   return seen_whole + rows * rows / 2;
 }
 
+namespace {
+
+// Columns of all products that an operation does with a pair: S and dQ and dK have d, O and dP and dV have
+// dv.
+double product_columns(Operation operation, double d, double dv) {
+  switch (operation) {
+    case Operation::backward:
+      return 2.5 * (d + dv);
+    case Operation::backward_dkv:
+      return 2 * d + 2 * dv;
+    case Operation::backward_dq:
+      return 2 * d + dv;
+    default:
+      return d + dv;
+  }
+}
+
+// Rows of queries and of keys that an operation reads and writes, each with d or dv columns.
+struct RowTraffic {
+  double q_columns, kv_columns, statistics;
+};
+
+RowTraffic traffic_of(Operation operation, double d, double dv) {
+  switch (operation) {
+    case Operation::backward:
+      return {2 * d + 2 * dv, 2 * d + 2 * dv, 1};
+    case Operation::backward_delta:
+      return {2 * dv, 0, 3};
+    case Operation::backward_dkv:
+      return {d + dv, 2 * d + 2 * dv, 2};
+    case Operation::backward_dq:
+      return {2 * d + dv, d + dv, 2};
+    default:
+      return {d + dv, d + dv, 1};
+  }
+}
+
+}  // namespace
+
 double flops(const Problem& problem) {
   const double heads = static_cast<double>(problem.batch * problem.heads_q);
   if (problem.operation == Operation::row_softmax) {
     return 4 * heads * static_cast<double>(problem.seqlen_q) * static_cast<double>(problem.seqlen_kv);
   }
-  return 2 * heads * visible_pairs(problem) * static_cast<double>(problem.head_dim + problem.head_dim_v);
+  const double d = static_cast<double>(problem.head_dim), dv = static_cast<double>(problem.head_dim_v);
+  if (problem.operation == Operation::backward_delta)
+    return 2 * heads * static_cast<double>(problem.seqlen_q) * dv;
+  return 2 * heads * visible_pairs(problem) * product_columns(problem.operation, d, dv);
 }
 
 double default_scale(int64_t head_dim, DType dtype) {
@@ -200,8 +250,10 @@ double minimum_bytes(const Problem& problem) {
   if (problem.operation == Operation::row_softmax)
     return 2 * element * rows_q * static_cast<double>(problem.seqlen_kv);
   const double rows_kv = static_cast<double>(problem.batch * problem.heads_kv * problem.seqlen_kv);
-  return (rows_q + rows_kv) * static_cast<double>(problem.head_dim + problem.head_dim_v) * element +
-         static_cast<double>(size_of(statistics_dtype(problem.dtype))) * rows_q;
+  const RowTraffic traffic = traffic_of(problem.operation, static_cast<double>(problem.head_dim),
+                                        static_cast<double>(problem.head_dim_v));
+  return (rows_q * traffic.q_columns + rows_kv * traffic.kv_columns) * element +
+         static_cast<double>(size_of(statistics_dtype(problem.dtype))) * rows_q * traffic.statistics;
 }
 
 }  // namespace attune

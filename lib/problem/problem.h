@@ -13,7 +13,10 @@ namespace attune {
 // row_softmax (y = softmax of every row of an [seqlen_q, seqlen_kv] matrix per batch and query head) is the
 // smallest operation that uses every stage of the library; it is for tests and for learning, and not in the C
 // API.
-enum class Operation { forward, row_softmax };
+//
+// backward is done in stages (problem/stages.h), each an operation with families, records and tuning of its
+// own: backward_delta makes the row terms, backward_dkv and backward_dq the gradients.
+enum class Operation { forward, row_softmax, backward, backward_delta, backward_dkv, backward_dq };
 enum class Layout { bhsd = ATTUNE_BHSD, bshd = ATTUNE_BSHD, strided = ATTUNE_STRIDED };
 enum class Mask {
   none = ATTUNE_MASK_NONE,
@@ -65,7 +68,8 @@ std::string static_key(const Problem& problem);
 std::string describe(const Problem& problem);
 
 // Floating-point operations by the field's convention: 4·B·H·Nq·Nk·D, halved when causal and Nq = Nk
-// (in general, only the pairs a query sees are counted). With D the mean of head_dim and head_dim_v.
+// (in general, only the pairs a query sees are counted). With D the mean of head_dim and head_dim_v. Of
+// backward 2.5 times that, five products for two, though its stages, which are counted as they are, do seven.
 double flops(const Problem& problem);
 
 // Bytes that must move at least: each input read once, each output written once.

@@ -1,0 +1,29 @@
+#include "problem/stages.h"
+
+namespace attune {
+
+std::vector<Problem> stages_of(const Problem& problem) {
+  if (problem.operation != Operation::backward) return {problem};
+  std::vector<Problem> stages;
+  for (const Operation operation :
+       {Operation::backward_delta, Operation::backward_dkv, Operation::backward_dq}) {
+    stages.push_back(problem);
+    stages.back().operation = operation;
+  }
+  return stages;
+}
+
+double tuning_share(Operation stage) {
+  switch (stage) {
+    case Operation::backward_delta:
+      return 0.1;
+    case Operation::backward_dkv:
+      return 0.5;
+    case Operation::backward_dq:
+      return 0.4;
+    default:
+      return 1;
+  }
+}
+
+}  // namespace attune
