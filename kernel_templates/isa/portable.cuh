@@ -286,4 +286,20 @@ ATTUNE_FN u32 pack_pair<bf16>(float low, float high) {
   return pair;
 }
 
+// The value as a number to calculate with: exact.
+ATTUNE_FN float to_real(f16 value) {
+  float result;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(value.bits));
+  return result;
+}
+ATTUNE_FN float to_real(bf16 value) {
+  return __uint_as_float(static_cast<u32>(value.bits) << 16);
+}
+ATTUNE_FN float to_real(float value) {
+  return value;
+}
+ATTUNE_FN double to_real(double value) {
+  return value;
+}
+
 }  // namespace attune

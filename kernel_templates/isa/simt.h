@@ -306,6 +306,19 @@ ATTUNE_FN u32 pack_pair<bf16>(float low, float high) {
   return bf16_from_float(low) | static_cast<u32>(bf16_from_float(high)) << 16;
 }
 
+ATTUNE_FN float to_real(f16 value) {
+  return f16_to_float(value.bits);
+}
+ATTUNE_FN float to_real(bf16 value) {
+  return bf16_to_float(value.bits);
+}
+ATTUNE_FN float to_real(float value) {
+  return value;
+}
+ATTUNE_FN double to_real(double value) {
+  return value;
+}
+
 // ---- Asynchronous copies from global to shared memory
 // ------------------------------------------------------------
 

@@ -6,6 +6,9 @@
 namespace attune {
 
 const Family& flash_fwd_family();
+const Family& flash_bwd_delta_family();
+const Family& flash_bwd_dkv_family();
+const Family& flash_bwd_dq_family();
 const Family& row_softmax_family();
 
 }  // namespace attune

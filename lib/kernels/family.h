@@ -24,10 +24,20 @@ struct TensorView {
   std::array<int64_t, 4> stride{};
 };
 
+// What backward is given beside q, k, v, o and lse, which are then inputs.
+struct GradientArguments {
+  TensorView dout;
+  TensorView dq, dk, dv;       // data is null: not wanted
+  const void* dlse = nullptr;  // of statistics_dtype; null: zero
+  void* row_terms = nullptr;   // in the workspace: from the first stage to the others
+};
+
 // What one execution is given, checked and resolved: actual lengths, strides, the scale.
 struct Arguments {
   TensorView q, k, v, o;  // row_softmax reads q and writes o
   void* lse = nullptr;    // of statistics_dtype
+  // Of the stages of backward only; elsewhere null, so that forward does not pay for what it has not.
+  const GradientArguments* gradients = nullptr;
   int64_t batch = 0;
   int64_t seqlen_q = 0;
   int64_t seqlen_kv = 0;
@@ -45,7 +55,7 @@ struct Launch {
   static constexpr size_t kMaxParameterBytes = 512;
   static constexpr size_t kMaxRegions = 8;
 
-  uint32_t grid = 0;   // blocks; grids are one-dimensional
+  uint32_t grid = 0;   // blocks; grids are one-dimensional; 0: there is nothing to do
   uint32_t block = 0;  // threads
   uint32_t shared_bytes = 0;
   size_t parameter_bytes = 0;
@@ -63,6 +73,7 @@ struct LaunchShape {
   uint32_t threads = 0;       // of a block
   uint32_t shared_bytes = 0;  // dynamic
   int64_t rows = 0;           // a block's share of the work; which rows is the family's own affair
+  int64_t parts = 1;          // blocks that share such rows, each with other outputs
 };
 
 // A constant the specialiser writes into attune_config.h.

@@ -11,7 +11,9 @@
 namespace attune {
 
 std::span<const Family* const> families() {
-  static const Family* const kFamilies[] = {&flash_fwd_family(), &row_softmax_family()};
+  static const Family* const kFamilies[] = {&flash_fwd_family(), &flash_bwd_delta_family(),
+                                            &flash_bwd_dkv_family(), &flash_bwd_dq_family(),
+                                            &row_softmax_family()};
   return kFamilies;
 }
 

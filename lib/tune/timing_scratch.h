@@ -1,8 +1,8 @@
 // TimingScratch: a problem's tensors at their real size, in scratch memory, for timing.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <vector>
 
 #include "backend/backend.h"
 #include "backend/device_buffer.h"
@@ -17,13 +17,16 @@ class TimingScratch {
   // Error (OUT_OF_MEMORY).
   TimingScratch(Backend& backend, const Problem& problem);
 
+  TimingScratch(const TimingScratch&) = delete;  // its arguments point into it
+
   static int64_t bytes(const Problem& problem);
 
   const Arguments& arguments() const { return arguments_; }
 
  private:
-  std::array<DeviceBuffer, 5> buffers_;  // q, k, v, o, lse
+  std::vector<DeviceBuffer> buffers_;
   Arguments arguments_;
+  GradientArguments gradients_;
 };
 
 }  // namespace attune

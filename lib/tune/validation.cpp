@@ -4,7 +4,9 @@
 #include <limits>
 #include <string>
 
+#include "problem/stages.h"
 #include "tune/attention_case.h"
+#include "tune/backward_case.h"
 #include "tune/row_softmax_case.h"
 
 namespace attune {
@@ -41,14 +43,23 @@ Validation::Validation(const Problem& problem) {
     cases_.push_back(std::make_unique<RowSoftmaxCase>(resized(problem, 1, 5, 1), 8, 30.0));
     return;
   }
+  if (is_stage_of_backward(problem.operation)) {
+    add_cases<BackwardCase>(problem);
+  } else {
+    add_cases<AttentionCase>(problem);
+  }
+}
+
+template <typename Case>
+void Validation::add_cases(const Problem& problem) {
   // More queries than keys: under a causal mask the first 106 rows see nothing. Then more keys than queries,
   // with logits beyond
   // +-88, where exp overflows unless the maximum is taken off.
   const Problem few = with_few_heads(problem);
-  cases_.push_back(std::make_unique<AttentionCase>(resized(few, 2, 203, 97), 11, 1.0));
-  cases_.push_back(std::make_unique<AttentionCase>(resized(few, 1, 113, 259), 23, 40.0));
+  cases_.push_back(std::make_unique<Case>(resized(few, 2, 203, 97), 11, 1.0));
+  cases_.push_back(std::make_unique<Case>(resized(few, 1, 113, 259), 23, 40.0));
   // The way through the kernel that takes rows which start anywhere.
-  cases_.push_back(std::make_unique<AttentionCase>(resized(few, 1, 65, 131), 31, 1.0, Placement::unaligned));
+  cases_.push_back(std::make_unique<Case>(resized(few, 1, 65, 131), 31, 1.0, Placement::unaligned));
 }
 
 Validation::~Validation() = default;

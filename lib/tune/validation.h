@@ -35,6 +35,9 @@ class Validation {
   Comparison check(Backend& backend, const Family& family, const Config& config, const Module& module) const;
 
  private:
+  template <typename Case>
+  void add_cases(const Problem& problem);
+
   std::vector<std::unique_ptr<ValidationCase>> cases_;
 };
 

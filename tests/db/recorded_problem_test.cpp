@@ -13,7 +13,9 @@ TEST_CASE("a record's problem is found again") {
   uneven.mask = Mask::none;
   uneven.seqlen_kv = 97;
   uneven.head_dim = uneven.head_dim_v = 96;
-  for (const Problem& problem : {attention(4096), uneven, softmax}) {
+  Problem stage = attention(512);
+  stage.operation = Operation::backward_dkv;
+  for (const Problem& problem : {attention(4096), uneven, softmax, stage}) {
     CAPTURE(describe(problem));
     const std::optional<Problem> found = problem_of(recorded(problem, "A=1", 1e-3));
     REQUIRE(found);

@@ -124,13 +124,24 @@ TEST_CASE("what no family computes is unsupported, with each family's reason") {
         Caught{ATTUNE_ERROR_UNSUPPORTED,
                "no family computes forward bf16 B=1 Hq=2 Hkv=1 Nq=64 Nk=64 D=32 causal on Tesla T4: "
                "flash_fwd bf16 needs "
-               "compute capability 8.0, the device has 7.5; row_softmax computes row_softmax only"});
+               "compute capability 8.0, the device has 7.5; flash_bwd_delta computes backward_delta only; "
+               "flash_bwd_dkv computes backward_dkv only; flash_bwd_dq computes backward_dq only; "
+               "row_softmax computes row_softmax only"});
 }
 
 TEST_CASE("scratch memory is counted to the byte") {
   // q and o: 2 heads; k and v: one; 64 rows of 32 columns of 2 bytes; lse: 4 bytes a row.
   CHECK(TimingScratch::bytes(kSmallAttention) == 2 * 2 * 64 * 32 * 2 + 2 * 64 * 32 * 2 + 2 * 64 * 4);
   CHECK(TimingScratch::bytes(kSmallRows) == 2 * 40 * 100 * 4 + 40 * 4);
+  // Stages of backward: tensors of a query or a kv head, and row terms of 64 rows padded to 128.
+  const int64_t query = 2 * 64 * 32 * 2, kv = 64 * 32 * 2, statistics = 2 * 64 * 4 + 2 * 128 * 2 * 4;
+  Problem stage = kSmallAttention;
+  stage.operation = Operation::backward_delta;
+  CHECK(TimingScratch::bytes(stage) == 2 * query + statistics);  // o dout
+  stage.operation = Operation::backward_dkv;
+  CHECK(TimingScratch::bytes(stage) == 2 * query + 4 * kv + statistics);  // q dout, k v dk dv
+  stage.operation = Operation::backward_dq;
+  CHECK(TimingScratch::bytes(stage) == 3 * query + 2 * kv + statistics);  // q dout dq, k v
 }
 
 TEST_CASE("where scratch memory is bounded, a smaller problem is timed and says so") {

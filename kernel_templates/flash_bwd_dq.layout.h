@@ -1,0 +1,39 @@
+// Tiles and shared memory of flash_bwd_dq: one formula for the kernel and for the host's budget.
+#pragma once
+
+namespace attune {
+
+// Shared memory, from byte 0:   Q [block_m] | dO [block_m] | K ring [stages][block_n] | V ring
+// [stages][block_n] Rows are laid out as those of flash_fwd. dQ is staged in Q's place.
+struct FlashBwdDqLayout {
+  int element_bytes;
+  int head_dim;    // of q and k
+  int head_dim_v;  // of v and dout
+  int block_m;     // query rows of a block
+  int block_n;     // keys of a step
+  int stages;      // K and V tiles in flight
+
+  // Columns a product runs over: whole k-steps of 16, zero beyond the head dimension.
+  static constexpr int padded(int dim) { return (dim + 15) / 16 * 16; }
+  constexpr int padded_dim() const { return padded(head_dim); }
+  constexpr int padded_dim_v() const { return padded(head_dim_v); }
+
+  constexpr int row_chunks(int dim) const {
+    return padded(dim) * element_bytes / 16 + (element_bytes > 2 ? 1 : 0);
+  }
+  constexpr int k_row_chunks() const { return row_chunks(head_dim); }
+  constexpr int v_row_chunks() const { return row_chunks(head_dim_v); }
+
+  constexpr int k_tile_bytes() const { return 16 * block_n * k_row_chunks(); }
+  constexpr int v_tile_bytes() const { return 16 * block_n * v_row_chunks(); }
+
+  constexpr int q_offset() const { return 0; }
+  constexpr int dout_offset() const { return 16 * block_m * k_row_chunks(); }
+  constexpr int k_offset(int slot) const {
+    return dout_offset() + 16 * block_m * v_row_chunks() + slot * k_tile_bytes();
+  }
+  constexpr int v_offset(int slot) const { return k_offset(stages) + slot * v_tile_bytes(); }
+  constexpr int shared_bytes() const { return v_offset(stages); }
+};
+
+}  // namespace attune

@@ -1,0 +1,36 @@
+// What the kernels of the backward pass must do, told once for every backend.
+#pragma once
+
+#include <vector>
+
+#include "support/kernel_bench.h"
+#include "tune/backward_case.h"
+
+namespace attune {
+
+// One compiled kernel of a stage with the lengths it is to be run on.
+struct FlashBwdCase {
+  Problem problem;  // the stage as its operation, static fields, heads and batch; lengths come from `lengths`
+  Config config;    // empty: the first choice by the cost model
+  struct Lengths {
+    int64_t q, kv;
+  };
+  std::vector<Lengths> lengths;
+  double q_deviation = 1;
+  Placement placement = Placement::aligned;
+};
+
+// The family of a stage.
+const Family& family_of(const Problem& stage);
+
+// A case for each stage of the same problem, with the configs of `delta`, `dkv` and `dq`.
+std::vector<FlashBwdCase> every_stage(const FlashBwdCase& of_stage, const Config& dkv, const Config& dq,
+                                      const Config& delta = {{"WARPS", 4}});
+
+// Runs every length and CHECKs the result against the reference; the plan is one and the same kernel.
+void check_flash_bwd(KernelBench& bench, std::vector<FlashBwdCase> cases);
+
+// Runs one problem again and again and CHECKs that the outputs are equal bit for bit.
+void check_backward_repeatable(KernelBench& bench, const Problem& stage, const Config& config, int repeats);
+
+}  // namespace attune
