@@ -57,6 +57,8 @@ class Backend {
   virtual void launch(const Module& module, const Launch& launch, Stream stream) = 0;
   // A stream that waits for none of the caller's and is never captured: where plan creation launches.
   virtual Stream planning_stream() const { return nullptr; }
+  // Whether the stream is being captured into a graph: then nobody may wait for it.
+  virtual bool is_capturing(Stream) const { return false; }
   // Waits; reports what a kernel did wrong since the last call. Throws Error (LAUNCH_FAILED, CONTEXT_LOST).
   virtual void synchronize(Stream stream) = 0;
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "attention/row_terms.layout.h"
 #include "problem/dtype.h"
 
 namespace attune {
@@ -45,14 +46,26 @@ Tensor tensor_of(const char* name, const TensorView& view, std::array<int64_t, 3
           .row_bytes = columns * element};
 }
 
-Tensor lse_of(const Problem& capacity, const Arguments& arguments) {
+// lse or dlse: dense.
+Tensor statistic_of(const char* name, const void* data, const Problem& capacity, const Arguments& arguments) {
   const int64_t heads = capacity.heads_q, rows = arguments.seqlen_q;
   const auto element = static_cast<int64_t>(size_of(statistics_dtype(capacity.dtype)));
-  return {.name = "lse",
-          .data = reinterpret_cast<uintptr_t>(arguments.lse),
+  return {.name = name,
+          .data = reinterpret_cast<uintptr_t>(data),
           .stride = {heads * rows * element, rows * element, element},
           .count = {arguments.batch, heads, rows},
           .row_bytes = element};
+}
+
+// What backward writes to the workspace.
+Tensor row_terms_of(const Problem& capacity, const Arguments& arguments) {
+  const auto element = static_cast<int>(size_of(statistics_dtype(capacity.dtype)));
+  return {
+      .name = "the workspace",
+      .data = reinterpret_cast<uintptr_t>(arguments.gradients->row_terms),
+      .stride = {},
+      .count = {1, 1, 1},
+      .row_bytes = RowTermsLayout::bytes(arguments.batch * capacity.heads_q, arguments.seqlen_q, element)};
 }
 
 bool meet(const Row& a, const Row& b) {
@@ -96,28 +109,52 @@ std::optional<uintptr_t> shared_with_itself(const Tensor& tensor) {
   return std::nullopt;
 }
 
+struct Tensors {
+  std::vector<Tensor> inputs, outputs;
+};
+
+Tensors tensors_of(const Problem& capacity, const Arguments& arguments) {
+  const std::array<int64_t, 3> of_q = {arguments.batch, capacity.heads_q, arguments.seqlen_q};
+  const std::array<int64_t, 3> of_kv = {arguments.batch, capacity.heads_kv, arguments.seqlen_kv};
+  const int64_t d = capacity.head_dim, dv = capacity.head_dim_v;
+  const auto tensor = [&](const char* name, const TensorView& view, std::array<int64_t, 3> count,
+                          int64_t columns) { return tensor_of(name, view, count, columns, capacity.dtype); };
+  Tensors tensors{.inputs = {tensor("q", arguments.q, of_q, d), tensor("k", arguments.k, of_kv, d),
+                             tensor("v", arguments.v, of_kv, dv)}};
+  const Tensor o = tensor("o", arguments.o, of_q, dv);
+  const Tensor lse = statistic_of("lse", arguments.lse, capacity, arguments);
+  if (!arguments.gradients) {
+    tensors.outputs = {o, lse};
+    return tensors;
+  }
+  const GradientArguments& gradients = *arguments.gradients;
+  tensors.inputs.insert(tensors.inputs.end(), {o, lse, tensor("dout", gradients.dout, of_q, dv),
+                                               statistic_of("dlse", gradients.dlse, capacity, arguments)});
+  tensors.outputs = {tensor("dq", gradients.dq, of_q, d), tensor("dk", gradients.dk, of_kv, d),
+                     tensor("dv", gradients.dv, of_kv, dv), row_terms_of(capacity, arguments)};
+  return tensors;
+}
+
 }  // namespace
 
 std::string find_overlap(const Problem& capacity, const Arguments& arguments) {
-  const std::array<int64_t, 3> of_q = {arguments.batch, capacity.heads_q, arguments.seqlen_q};
-  const std::array<int64_t, 3> of_kv = {arguments.batch, capacity.heads_kv, arguments.seqlen_kv};
-  const Tensor o = tensor_of("o", arguments.o, of_q, capacity.head_dim_v, capacity.dtype);
-  const Tensor lse = lse_of(capacity, arguments);
-  const Tensor inputs[] = {tensor_of("q", arguments.q, of_q, capacity.head_dim, capacity.dtype),
-                           tensor_of("k", arguments.k, of_kv, capacity.head_dim, capacity.dtype),
-                           tensor_of("v", arguments.v, of_kv, capacity.head_dim_v, capacity.dtype)};
-  const auto report = [](const char* a, const char* b, uintptr_t address) {
-    return fmt::format("{} and {} overlap: both hold address {:#x}", a, b, address);
+  const auto [inputs, outputs] = tensors_of(capacity, arguments);
+  const auto report = [](const Tensor& a, const Tensor& b, uintptr_t address) {
+    return fmt::format("{} and {} overlap: both hold address {:#x}", a.name, b.name, address);
   };
   for (const Tensor& input : inputs) {
-    for (const Tensor* output : {&o, &lse}) {
-      if (const auto address = shared_address(*output, input))
-        return report(output->name, input.name, *address);
+    for (const Tensor& output : outputs) {
+      if (const auto address = shared_address(output, input)) return report(output, input, *address);
     }
   }
-  if (const auto address = shared_address(o, lse)) return report(o.name, lse.name, *address);
-  if (const auto address = shared_with_itself(o))
-    return fmt::format("two rows of o overlap: both hold address {:#x}", *address);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    for (size_t j = i + 1; j < outputs.size(); ++j) {
+      if (const auto address = shared_address(outputs[i], outputs[j]))
+        return report(outputs[i], outputs[j], *address);
+    }
+    if (const auto address = shared_with_itself(outputs[i]))
+      return fmt::format("two rows of {} overlap: both hold address {:#x}", outputs[i].name, *address);
+  }
   return {};
 }
 

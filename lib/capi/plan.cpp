@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "capi/context.h"
+#include "capi/lse_check.h"
 #include "capi/overlap.h"
 #include "capi/reserved.h"
 #include "capi/struct_version.h"
@@ -32,9 +33,21 @@ Value& required(Value* out, const char* what) {
   return *out;
 }
 
-void check_overlap(const Plan& plan, const attune_attention_args& args) {
-  const std::string overlap = find_overlap(plan.capacity(), resolve_arguments(plan.capacity(), args));
+// What ATTUNE_CHECK=1 asks for.
+void check_expensively(const attune_plan& handle, const attune_attention_args& args, void* workspace,
+                       attune::Stream stream) {
+  const Plan& plan = *handle.plan;
+  const Problem& capacity = plan.capacity();
+  const bool is_backward = capacity.operation == Operation::backward;
+  GradientArguments gradients;
+  const Arguments arguments = is_backward ? resolve_backward_arguments(capacity, args, workspace, gradients)
+                                          : resolve_arguments(capacity, args);
+  const std::string overlap = find_overlap(capacity, arguments);
   if (!overlap.empty()) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}", overlap);
+  if (!is_backward) return;
+  const std::string wrong =
+      find_wrong_lse(capacity, arguments, *handle.context.backend, stream, handle.context.log);
+  if (!wrong.empty()) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}", wrong);
 }
 
 // A known plan, else a new one.
@@ -103,15 +116,18 @@ attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_arg
   return plan_boundary(plan, [&](const Plan& known) {
     attune_attention_args storage;
     const attune_attention_args& wanted = widened(args, storage);
-    check_reserved(wanted);
-    if (plan->context.options.check) check_overlap(known, wanted);
+    check_reserved(wanted, known.capacity().operation);
+    if (plan->context.options.check) {
+      check_workspace(known.workspace_bytes(), workspace, workspace_bytes);
+      check_expensively(*plan, wanted, workspace, stream);
+    }
     known.execute(wanted, workspace, workspace_bytes, stream);
   });
 }
 
 attune_status attune_workspace_init(attune_plan_t plan, void* workspace, size_t workspace_bytes,
                                     struct CUstream_st*) {
-  // No kernel wants a zeroed workspace yet.
+  // No kernel wants a zeroed workspace yet: backward writes its row terms before it reads them.
   return plan_boundary(
       plan, [&](const Plan& known) { check_workspace(known.workspace_bytes(), workspace, workspace_bytes); });
 }

@@ -1,6 +1,7 @@
 #include "capi/reserved.h"
 
 #include <cstdint>
+#include <utility>
 
 #include "base/error.h"
 
@@ -31,16 +32,27 @@ void require_unset(const char* field, const attune_tensor& tensor) {
                             tensor.stride[2], tensor.stride[3]));
 }
 
+// A forward plan that is given gradients is most likely not the plan that was meant.
+void require_no_gradients(const attune_attention_args& args) {
+  const std::pair<const char*, const void*> fields[] = {{"dout", args.dout.data},
+                                                        {"dq", args.dq.data},
+                                                        {"dk", args.dk.data},
+                                                        {"dv", args.dv.data},
+                                                        {"dlse", args.dlse}};
+  for (const auto& [field, pointer] : fields) {
+    if (!pointer) continue;
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT,
+         "attune_attention_args: {} = {} is for plans of ATTUNE_BACKWARD, and this one is of ATTUNE_FORWARD",
+         field, pointer);
+  }
+}
+
 }  // namespace
 
-void check_reserved(const attune_attention_args& args) {
-  require_unset("dout", args.dout);
-  require_unset("dq", args.dq);
-  require_unset("dk", args.dk);
-  require_unset("dv", args.dv);
+void check_reserved(const attune_attention_args& args, Operation operation) {
+  if (operation != Operation::backward) require_no_gradients(args);
   require_unset("bias", args.bias);
   require_unset("dbias", args.dbias);
-  require_null("dlse", args.dlse);
   require("softcap", args.softcap, 0.0);
   require("window_left", args.window_left, int64_t{-1});
   require("window_right", args.window_right, int64_t{-1});

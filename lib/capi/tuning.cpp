@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "capi/struct_version.h"
 #include "dispatch/lookup.h"
+#include "problem/stages.h"
 
 namespace {
 
@@ -87,6 +88,20 @@ struct ForgetPlans {
   ~ForgetPlans() { context.plans.forget(static_key(problem)); }
 };
 
+void tune_on_request(attune_context& context, const Problem& problem, const attune_tune_options& options) {
+  const PlannerResources resources = context.planner_resources();
+  const ForgetPlans forget{context, problem};
+  const TuneReport report = tune(problem, context.tune_resources(),
+                                 {.seconds = options.seconds * tuning_share(problem.operation),
+                                  .force = options.force == 1,
+                                  .margin = context.options.margin,
+                                  .scratch_bytes = 0,
+                                  .max_candidates = candidate_limit(*context.backend),
+                                  .seeds = Lookup(problem, resources).seeds(),
+                                  .progress = {}});
+  require_winner(report, context.log);
+}
+
 }  // namespace
 
 TuningPolicy attune::planning_policy(const attune_context& context) {
@@ -97,7 +112,7 @@ TuningPolicy attune::planning_policy(const attune_context& context) {
 void attune::tune_for_plan(attune_context& context, const Problem& problem,
                            const std::vector<Candidate>& seeds) {
   // Races of one context take turns, since they would disturb each other's times. Waiting counts as tuning.
-  const double bound = context.options.tuning_seconds;
+  const double bound = context.options.tuning_seconds * tuning_share(problem.operation);
   const auto start = std::chrono::steady_clock::now();
   const std::unique_lock lock(context.tuning, std::chrono::duration<double>(bound));
   const double seconds =
@@ -127,17 +142,8 @@ attune_status attune_context_tune(attune_context_t context, const attune_attenti
            "there is nothing to time: max_batch = {}, max_seqlen_q = {}, max_seqlen_kv = {}", problem.batch,
            problem.seqlen_q, problem.seqlen_kv);
     }
-    const PlannerResources resources = known.planner_resources();
     const std::lock_guard lock(known.tuning);
-    const ForgetPlans forget{known, problem};
-    const TuneReport report = tune(problem, known.tune_resources(),
-                                   {.seconds = wanted.seconds,
-                                    .force = wanted.force == 1,
-                                    .margin = known.options.margin,
-                                    .scratch_bytes = 0,
-                                    .max_candidates = candidate_limit(*known.backend),
-                                    .seeds = Lookup(problem, resources).seeds(),
-                                    .progress = {}});
-    require_winner(report, known.log);
+    for (const Problem& stage : stages_of(problem))
+      tune_on_request(known, stage, wanted);
   });
 }

@@ -37,6 +37,7 @@ class CudaBackend : public Backend {
 
   std::unique_ptr<Module> load(const CompiledImage& image, uint32_t shared_bytes) override;
   void launch(const Module& module, const Launch& launch, Stream stream) override;
+  bool is_capturing(Stream stream) const override;
   void synchronize(Stream stream) override;
   Stream planning_stream() const override { return copy_stream_->handle(); }
   std::vector<double> time(const Module& module, const Launch& launch, int repetitions) override;
@@ -201,6 +202,17 @@ void CudaBackend::launch(const Module& module, const Launch& launch, Stream stre
   CurrentContext current(*context_);
   check_stream(stream);
   own(module).launch(launch, stream);
+}
+
+bool CudaBackend::is_capturing(Stream stream) const {
+  CurrentContext current(*context_);
+  check_stream(stream);
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  const CUresult result = api_.stream_is_capturing(stream, &status);
+  // The default stream, while a stream that waits for it is being captured.
+  if (result == CUDA_ERROR_STREAM_CAPTURE_IMPLICIT) return true;
+  driver_.check(result, "cuStreamIsCapturing");
+  return status != CU_STREAM_CAPTURE_STATUS_NONE;
 }
 
 void CudaBackend::synchronize(Stream stream) {

@@ -80,15 +80,23 @@ TensorView resolve_tensor(const Problem& capacity, const TensorRole& role) {
   return view;
 }
 
-// Two query rows, heads or sequences must not share the output.
-void check_output_strides(const TensorView& o, const Arguments& arguments, int64_t heads) {
-  const int64_t counts[] = {arguments.batch, heads, arguments.seqlen_q};
+// Two rows, heads or sequences must not share an output.
+TensorView resolve_output(const Problem& capacity, const TensorRole& role) {
+  const TensorView view = resolve_tensor(capacity, role);
+  const int64_t counts[] = {role.batch, role.heads, role.rows};
   for (size_t axis = 0; axis < 3; ++axis) {
-    if (counts[axis] > 1 && o.stride[axis] == 0) {
+    if (counts[axis] > 1 && view.stride[axis] == 0) {
       fail(ATTUNE_ERROR_INVALID_ARGUMENT,
-           "o: stride {} is 0 over {} elements, but an output cannot broadcast", axis, counts[axis]);
+           "{}: stride {} is 0 over {} elements, but an output cannot broadcast", role.name, axis,
+           counts[axis]);
     }
   }
+  return view;
+}
+
+// NULL: not wanted.
+TensorView resolve_gradient(const Problem& capacity, const TensorRole& role) {
+  return role.tensor->data ? resolve_output(capacity, role) : TensorView{};
 }
 
 double resolve_scale(const Problem& capacity, double scale) {
@@ -115,9 +123,39 @@ Arguments resolve_arguments(const Problem& capacity, const attune_attention_args
   arguments.q = resolve_tensor(capacity, {"q", &args.q, batch, capacity.heads_q, nq, capacity.head_dim});
   arguments.k = resolve_tensor(capacity, {"k", &args.k, batch, capacity.heads_kv, nk, capacity.head_dim});
   arguments.v = resolve_tensor(capacity, {"v", &args.v, batch, capacity.heads_kv, nk, capacity.head_dim_v});
-  arguments.o = resolve_tensor(capacity, {"o", &args.o, batch, capacity.heads_q, nq, capacity.head_dim_v});
-  check_output_strides(arguments.o, arguments, capacity.heads_q);
+  arguments.o = resolve_output(capacity, {"o", &args.o, batch, capacity.heads_q, nq, capacity.head_dim_v});
   check_alignment("lse", args.lse, statistics_dtype(capacity.dtype));
+  return arguments;
+}
+
+Arguments resolve_backward_arguments(const Problem& capacity, const attune_attention_args& args,
+                                     void* workspace, GradientArguments& gradients) {
+  Arguments arguments{.lse = args.lse,
+                      .gradients = &gradients,
+                      .batch = resolve_length("batch", args.batch, capacity.batch),
+                      .seqlen_q = resolve_length("seqlen_q", args.seqlen_q, capacity.seqlen_q),
+                      .seqlen_kv = resolve_length("seqlen_kv", args.seqlen_kv, capacity.seqlen_kv),
+                      .scale = resolve_scale(capacity, args.scale)};
+  if (arguments.batch == 0) return arguments;  // nothing is read or written
+  const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
+  const int64_t heads_q = capacity.heads_q, heads_kv = capacity.heads_kv;
+  const int64_t d = capacity.head_dim, dv = capacity.head_dim_v;
+  if (!args.dq.data && !args.dk.data && !args.dv.data && (nq > 0 || nk > 0))
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "dq, dk and dv are all NULL: there is nothing to compute");
+  arguments.q = resolve_tensor(capacity, {"q", &args.q, batch, heads_q, nq, d});
+  arguments.k = resolve_tensor(capacity, {"k", &args.k, batch, heads_kv, nk, d});
+  arguments.v = resolve_tensor(capacity, {"v", &args.v, batch, heads_kv, nk, dv});
+  arguments.o = resolve_tensor(capacity, {"o", &args.o, batch, heads_q, nq, dv});
+  gradients.dout = resolve_tensor(capacity, {"dout", &args.dout, batch, heads_q, nq, dv});
+  if (!args.lse && nq > 0)
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "lse is NULL, but backward needs what forward wrote there");
+  check_alignment("lse", args.lse, statistics_dtype(capacity.dtype));
+  check_alignment("dlse", args.dlse, statistics_dtype(capacity.dtype));
+  gradients.dq = resolve_gradient(capacity, {"dq", &args.dq, batch, heads_q, nq, d});
+  gradients.dk = resolve_gradient(capacity, {"dk", &args.dk, batch, heads_kv, nk, d});
+  gradients.dv = resolve_gradient(capacity, {"dv", &args.dv, batch, heads_kv, nk, dv});
+  gradients.dlse = args.dlse;
+  gradients.row_terms = workspace;
   return arguments;
 }
 

@@ -1,8 +1,10 @@
 #include "dispatch/plan.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 
+#include "attention/row_terms.layout.h"
 #include "base/error.h"
 #include "base/hash.h"
 
@@ -15,6 +17,12 @@ std::string text_of(const PlannedKernel& kernel) {
   return fmt::format("{} {}", kernel.family->name(), to_string(kernel.config));
 }
 
+uint64_t number_of(const std::string& digits) {
+  uint64_t number = 0;
+  std::from_chars(digits.data(), digits.data() + 16, number, 16);
+  return number;
+}
+
 // "split none" keeps its place for families that split keys among blocks: how they do is part of the result's
 // bits.
 uint64_t fingerprint_of(const KernelTable& table, const Backend& backend) {
@@ -23,10 +31,32 @@ uint64_t fingerprint_of(const KernelTable& table, const Backend& backend) {
     text += fmt::format("{} {}\n", text_of(kernel), kernel.image_hash);
   for (const auto& [length_class, index] : table.classes)
     text += fmt::format("{}: {}\n", to_string(length_class), index);
-  const std::string digits = content_hash(text);
-  uint64_t fingerprint = 0;
-  std::from_chars(digits.data(), digits.data() + 16, fingerprint, 16);
-  return fingerprint;
+  return number_of(content_hash(text));
+}
+
+using Stages = std::vector<std::unique_ptr<const Plan>>;
+
+uint64_t fingerprint_of(const Stages& stages) {
+  std::string text = "stages\n";
+  for (const auto& stage : stages)
+    text += fmt::format("{:016x}\n", stage->fingerprint());
+  return number_of(content_hash(text));
+}
+
+std::string text_of(const Stages& stages) {
+  std::string text;
+  for (const auto& stage : stages)
+    text += fmt::format("{}{}", text.empty() ? "" : "; ", stage->config_text());
+  return text;
+}
+
+PlanOrigin origin_of(const Stages& stages) {
+  PlanOrigin origin{.match = Match::exact, .fresh = true};
+  for (const auto& stage : stages) {
+    origin.match = std::min(origin.match, stage->match());
+    origin.fresh = origin.fresh && stage->is_fresh();
+  }
+  return origin;
 }
 
 }  // namespace
@@ -38,6 +68,22 @@ Plan::Plan(Problem capacity, KernelTable table, Backend& backend, PlanOrigin ori
       origin_(origin),
       config_text_(text_of(table_.kernels.at(0))),
       fingerprint_(fingerprint_of(table_, backend)) {}
+
+Plan::Plan(Problem capacity, std::vector<std::unique_ptr<const Plan>> stages, Backend& backend)
+    : capacity_(std::move(capacity)),
+      stages_(std::move(stages)),
+      backend_(backend),
+      origin_(origin_of(stages_)),
+      config_text_(text_of(stages_)),
+      fingerprint_(fingerprint_of(stages_)),
+      workspace_bytes_(workspace_bytes_of(capacity_)) {}
+
+size_t workspace_bytes_of(const Problem& capacity) {
+  if (capacity.operation != Operation::backward) return 0;
+  return static_cast<size_t>(
+      RowTermsLayout::bytes(capacity.batch * capacity.heads_q, capacity.seqlen_q,
+                            static_cast<int>(size_of(statistics_dtype(capacity.dtype)))));
+}
 
 void check_workspace(size_t needed, const void* workspace, size_t bytes) {
   if (bytes < needed || (!workspace && needed > 0)) {
@@ -62,15 +108,30 @@ const PlannedKernel& Plan::kernel_for(const Arguments& arguments) const {
   return table_.kernels.front();
 }
 
-void Plan::execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
-                   Stream stream) const {
-  check_workspace(this->workspace_bytes(), workspace, workspace_bytes);
-  const Arguments arguments = resolve_arguments(capacity_, args);
-  if (arguments.batch == 0 || arguments.seqlen_q == 0) return;
+void Plan::launch(const Arguments& arguments, Stream stream) const {
   const PlannedKernel& kernel = kernel_for(arguments);
   Launch launch;
   kernel.family->pack(capacity_, kernel.shape, arguments, launch);
-  backend_.launch(*kernel.module, launch, stream);
+  if (launch.grid > 0) backend_.launch(*kernel.module, launch, stream);
+}
+
+void Plan::execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
+                   Stream stream) const {
+  check_workspace(workspace_bytes_, workspace, workspace_bytes);
+  if (!stages_.empty()) return execute_stages(args, workspace, stream);
+  const Arguments arguments = resolve_arguments(capacity_, args);
+  if (arguments.batch == 0 || arguments.seqlen_q == 0) return;
+  launch(arguments, stream);
+}
+
+// A stage whose outputs are not wanted, or empty, packs a launch of no blocks. Without queries the gradients
+// of keys are still there to be written: zeros.
+void Plan::execute_stages(const attune_attention_args& args, void* workspace, Stream stream) const {
+  GradientArguments gradients;
+  const Arguments arguments = resolve_backward_arguments(capacity_, args, workspace, gradients);
+  if (arguments.batch == 0) return;
+  for (const auto& stage : stages_)
+    stage->launch(arguments, stream);
 }
 
 }  // namespace attune

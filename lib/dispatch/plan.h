@@ -41,23 +41,29 @@ struct PlanOrigin {
   bool fresh = false;  // from a fresh record: tuning would not teach anything new
 };
 
+// A plan launches one kernel, or is made of such plans, its stages, which are executed in order.
 class Plan {
  public:
   Plan(Problem capacity, KernelTable table, Backend& backend, PlanOrigin origin);
+  // Of stages of `capacity`, at least one, each of one kernel.
+  Plan(Problem capacity, std::vector<std::unique_ptr<const Plan>> stages, Backend& backend);
 
   const Problem& capacity() const { return capacity_; }
-  // The capacity's.
-  const Family& family() const { return *table_.kernels.front().family; }
-  const Config& config() const { return table_.kernels.front().config; }
-  const Module& module() const { return *table_.kernels.front().module; }
-  const std::string& config_text() const { return config_text_; }  // "flash_fwd BLOCK_M=128 ..."
+  // Empty for a plan of one kernel.
+  const std::vector<std::unique_ptr<const Plan>>& stages() const { return stages_; }
+  // The capacity's, of a plan of one kernel. Throws std::out_of_range for one of stages.
+  const Family& family() const { return *table_.kernels.at(0).family; }
+  const Config& config() const { return table_.kernels.at(0).config; }
+  const Module& module() const { return *table_.kernels.at(0).module; }
+  // "flash_fwd BLOCK_M=128 ..."; those of stages with "; " between.
+  const std::string& config_text() const { return config_text_; }
   const KernelTable& table() const { return table_; }
-  Match match() const { return origin_.match; }
-  bool is_fresh() const { return origin_.fresh; }
+  Match match() const { return origin_.match; }    // of stages the least
+  bool is_fresh() const { return origin_.fresh; }  // all stages
   // Of configs, images, length classes and device: plans of equal fingerprints give equal bits for equal
   // inputs.
   uint64_t fingerprint() const { return fingerprint_; }
-  size_t workspace_bytes() const { return 0; }  // flash_fwd needs none
+  size_t workspace_bytes() const { return workspace_bytes_; }  // for backward's row terms; forward needs none
 
   // Checks, packs and launches; allocates nothing unless it fails. `args` is already widened to this
   // version's struct. Throws Error: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED,
@@ -67,13 +73,17 @@ class Plan {
 
  private:
   const PlannedKernel& kernel_for(const Arguments& arguments) const;
+  void launch(const Arguments& arguments, Stream stream) const;
+  void execute_stages(const attune_attention_args& args, void* workspace, Stream stream) const;
 
   const Problem capacity_;
   const KernelTable table_;
+  const std::vector<std::unique_ptr<const Plan>> stages_;
   Backend& backend_;
   const PlanOrigin origin_;
   const std::string config_text_;
   const uint64_t fingerprint_;
+  const size_t workspace_bytes_ = 0;
 };
 
 // The caller's workspace against what a plan needs: present, large enough, 256-byte aligned. Throws Error
@@ -83,5 +93,13 @@ void check_workspace(size_t needed, const void* workspace, size_t bytes);
 // Turns the caller's arguments into checked ones: lengths within capacity, pointers present and aligned,
 // strides of the layout, the scale. Throws as execute does.
 Arguments resolve_arguments(const Problem& capacity, const attune_attention_args& args);
+
+// The same for backward. The result points to `gradients`, which is filled; `workspace` is to hold the row
+// terms.
+Arguments resolve_backward_arguments(const Problem& capacity, const attune_attention_args& args,
+                                     void* workspace, GradientArguments& gradients);
+
+// Bytes of workspace of any execution within this capacity.
+size_t workspace_bytes_of(const Problem& capacity);
 
 }  // namespace attune

@@ -1,7 +1,10 @@
 #include "dispatch/plan_cache.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
+
+#include "problem/stages.h"
 
 namespace attune {
 
@@ -28,7 +31,10 @@ std::shared_ptr<const Plan> PlanCache::get_or_make(const Problem& problem,
 
 void PlanCache::forget(const std::string& static_key) {
   ++generation_;
-  plans_.erase_if([&](const Problem& problem) { return attune::static_key(problem) == static_key; });
+  plans_.erase_if([&](const Problem& problem) {
+    return std::ranges::any_of(stages_of(problem),
+                               [&](const Problem& stage) { return attune::static_key(stage) == static_key; });
+  });
 }
 
 }  // namespace attune

@@ -34,7 +34,8 @@ class PlanCache {
   // For make(): a plan whose lookup began in another generation is outdated and not kept.
   uint64_t generation() const { return generation_; }
 
-  // Something was learnt of these static fields: their plans are made anew. Plans in use stay as they are.
+  // Something was learnt of these static fields: plans with a stage of them are made anew. Plans in use stay
+  // as they are.
   void forget(const std::string& static_key);
 
  private:

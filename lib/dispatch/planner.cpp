@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "dispatch/lookup.h"
 #include "kernels/registry.h"
+#include "problem/stages.h"
 
 namespace attune {
 namespace {
@@ -107,8 +108,10 @@ class Planner {
 
 }  // namespace
 
-std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources,
-                                TuningPolicy policy, const TuneHook& tune) {
+namespace {
+
+std::unique_ptr<Plan> make_stage(const Problem& problem, const PlannerResources& resources,
+                                 TuningPolicy policy, const TuneHook& tune) {
   Planner planner(problem, resources);
   std::optional<Selection> exact = planner.lookup().exact();
   const bool is_missing = !exact || !exact->fresh;
@@ -124,6 +127,19 @@ std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& 
   // The trials are in the database, whether tuning came to its end or not.
   Planner informed(problem, resources);
   return informed.make(informed.lookup().exact());
+}
+
+}  // namespace
+
+std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources,
+                                TuningPolicy policy, const TuneHook& tune) {
+  const std::vector<Problem> wanted = stages_of(problem);
+  if (wanted.size() == 1) return make_stage(problem, resources, policy, tune);
+  std::vector<std::unique_ptr<const Plan>> stages;
+  stages.reserve(wanted.size());
+  for (const Problem& stage : wanted)
+    stages.push_back(make_stage(stage, resources, policy, tune));
+  return std::make_unique<Plan>(problem, std::move(stages), resources.backend);
 }
 
 }  // namespace attune

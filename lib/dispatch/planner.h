@@ -16,9 +16,9 @@ enum class TuningPolicy { miss = ATTUNE_TUNING_MISS, off = ATTUNE_TUNING_OFF, fo
 // Error: planning goes on without.
 using TuneHook = std::function<void(const Problem&, const std::vector<Candidate>& seeds)>;
 
-// Takes the exact match, after tuning where the policy asks for it; else a near one, else the cost model's
-// choice. Throws Error: UNSUPPORTED, NO_FEASIBLE_CONFIG, NO_COMPILER, INCOMPATIBLE_DRIVER, COMPILE_FAILED,
-// OUT_OF_MEMORY, CONTEXT_LOST.
+// For each stage of the problem (problem/stages.h): takes the exact match, after tuning where the policy asks
+// for it; else a near one, else the cost model's choice. Throws Error: UNSUPPORTED, NO_FEASIBLE_CONFIG,
+// NO_COMPILER, INCOMPATIBLE_DRIVER, COMPILE_FAILED, OUT_OF_MEMORY, CONTEXT_LOST.
 std::unique_ptr<Plan> make_plan(const Problem& problem, const PlannerResources& resources,
                                 TuningPolicy policy, const TuneHook& tune);
 

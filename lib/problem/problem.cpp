@@ -111,8 +111,9 @@ void validate(const Problem& problem) {
 }
 
 Problem problem_from_desc(const attune_attention_desc& desc) {
-  if (desc.operation != ATTUNE_FORWARD) {
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "operation = {} is unknown", static_cast<int>(desc.operation));
+  if (desc.operation != ATTUNE_FORWARD && desc.operation != ATTUNE_BACKWARD) {
+    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "operation = {} is unknown (forward = 0, backward = 1)",
+         static_cast<int>(desc.operation));
   }
   if (desc.dtype < ATTUNE_F16 || desc.dtype > ATTUNE_F64) {
     fail(ATTUNE_ERROR_INVALID_ARGUMENT, "dtype = {} is unknown (f16 = 1, bf16 = 2, f32 = 3, f64 = 4)",
@@ -136,7 +137,7 @@ Problem problem_from_desc(const attune_attention_desc& desc) {
          desc.page_size, desc.features);
   }
   const Problem problem{
-      .operation = Operation::forward,
+      .operation = desc.operation == ATTUNE_BACKWARD ? Operation::backward : Operation::forward,
       .dtype = static_cast<DType>(desc.dtype),
       .layout = static_cast<Layout>(desc.layout),
       .mask = static_cast<Mask>(desc.mask),

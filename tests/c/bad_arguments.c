@@ -129,6 +129,34 @@ static void bad_calls_on_a_plan(attune_context_t context) {
   attune_plan_destroy(plan);
 }
 
+static void bad_calls_on_a_backward_plan(attune_context_t context) {
+  attune_attention_desc desc = small_problem();
+  attune_attention_args args = ATTUNE_ATTENTION_ARGS_INIT;
+  attune_plan_t plan = NULL;
+  size_t bytes = 0;
+  void* workspace = NULL;
+
+  desc.operation = (attune_operation)2;
+  EXPECT_ERROR(INVALID_ARGUMENT, "operation = 2|backward = 1", attune_plan_create(&plan, context, &desc));
+  desc.operation = ATTUNE_BACKWARD;
+  EXPECT_OK(attune_plan_create(&plan, context, &desc));
+  if (plan == NULL) return;
+  EXPECT_OK(attune_plan_get_workspace_size(plan, &bytes));
+  EXPECT(bytes > 0);
+  EXPECT_ERROR(WORKSPACE, "0 bytes", attune_plan_execute(plan, &args, NULL, 0, NULL));
+  EXPECT_OK(attune_memory_allocate(&workspace, context, bytes));
+  EXPECT_ERROR(WORKSPACE, "are needed", attune_plan_execute(plan, &args, workspace, bytes - 1, NULL));
+  EXPECT_ERROR(INVALID_ARGUMENT, "dq, dk and dv|NULL",
+               attune_plan_execute(plan, &args, workspace, bytes, NULL));
+  args.dq.data = workspace;
+  EXPECT_ERROR(INVALID_ARGUMENT, "q.data|NULL", attune_plan_execute(plan, &args, workspace, bytes, NULL));
+  args.batch = 0;
+  EXPECT_OK(attune_plan_execute(plan, &args, workspace, bytes, NULL));
+  EXPECT_OK(attune_workspace_init(plan, workspace, bytes, NULL));
+  EXPECT_OK(attune_memory_free(context, workspace));
+  attune_plan_destroy(plan);
+}
+
 int main(void) {
   attune_context_t context = NULL;
   attune_context_options options = ATTUNE_CONTEXT_OPTIONS_INIT;
@@ -143,6 +171,7 @@ int main(void) {
   if (context != NULL) {
     bad_calls_on(context);
     bad_calls_on_a_plan(context);
+    bad_calls_on_a_backward_plan(context);
   }
   attune_context_destroy(context);
   if (failures != 0) fprintf(stderr, "%d expectations failed\n", failures);

@@ -166,13 +166,8 @@ TEST_CASE("reserved fields are refused by name", "[simt]") {
   const auto refused = [&](const char* name, const auto& change) {
     bench.check_refused(kUnsupported, {name}, change);
   };
-  refused("dout", [](Args& a) { a.dout.data = &number; });
-  refused("dq", [](Args& a) { a.dq.stride[2] = 32; });
-  refused("dk", [](Args& a) { a.dk.data = &number; });
-  refused("dv", [](Args& a) { a.dv.data = &number; });
   refused("bias", [](Args& a) { a.bias.data = &number; });
   refused("dbias", [](Args& a) { a.dbias.data = &number; });
-  refused("dlse", [](Args& a) { a.dlse = &number; });
   refused("softcap = 30", [](Args& a) { a.softcap = 30; });
   refused("softcap = nan", [](Args& a) { a.softcap = std::nan(""); });
   refused("window_left = 128", [](Args& a) { a.window_left = 128; });
@@ -189,6 +184,16 @@ TEST_CASE("reserved fields are refused by name", "[simt]") {
   refused("philox_device", [](Args& a) { a.philox_device = &seed; });
   refused("sink", [](Args& a) { a.sink = &number; });
   refused("alibi", [](Args& a) { a.alibi = &number; });
+}
+
+TEST_CASE("tensors of backward are refused by name", "[simt]") {
+  const Bench bench;
+  static float number = 0;
+  bench.check_refused(kInvalid, {"dout", "ATTUNE_BACKWARD"}, [](Args& a) { a.dout.data = &number; });
+  bench.check_refused(kInvalid, {"dq", "ATTUNE_BACKWARD"}, [](Args& a) { a.dq.data = &number; });
+  bench.check_refused(kInvalid, {"dk", "ATTUNE_BACKWARD"}, [](Args& a) { a.dk.data = &number; });
+  bench.check_refused(kInvalid, {"dv", "ATTUNE_BACKWARD"}, [](Args& a) { a.dv.data = &number; });
+  bench.check_refused(kInvalid, {"dlse", "ATTUNE_BACKWARD"}, [](Args& a) { a.dlse = &number; });
 }
 
 TEST_CASE("the emulator has no streams", "[simt]") {

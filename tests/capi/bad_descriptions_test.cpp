@@ -73,7 +73,7 @@ TEST_CASE("heads that do not divide are refused") {
 }
 
 TEST_CASE("unknown enum values are refused") {
-  check_refused(kInvalid, {"operation = 1"}, [](Desc& d) { d.operation = static_cast<attune_operation>(1); });
+  check_refused(kInvalid, {"operation = 2"}, [](Desc& d) { d.operation = static_cast<attune_operation>(2); });
   check_refused(kInvalid, {"dtype = 5", "f64 = 4"}, [](Desc& d) { d.dtype = static_cast<attune_dtype>(5); });
   check_refused(kInvalid, {"dtype = -1"}, [](Desc& d) { d.dtype = static_cast<attune_dtype>(-1); });
   check_refused(kInvalid, {"layout = 0", "BSHD = 2"},

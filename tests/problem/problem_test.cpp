@@ -170,7 +170,7 @@ TEST_CASE("unknown enumerators and reserved fields are refused with their values
   CHECK(refusal([](auto& d) { d.mask = static_cast<attune_mask>(7); }) ==
         invalid("mask = 7 is unknown (none = 0, causal = 1, causal_top_left = 2)"));
   CHECK(refusal([](auto& d) { d.operation = static_cast<attune_operation>(3); }) ==
-        invalid("operation = 3 is unknown"));
+        invalid("operation = 3 is unknown (forward = 0, backward = 1)"));
   CHECK(refusal([](auto& d) { d.flags = 0x13; }) ==
         Caught{ATTUNE_ERROR_UNSUPPORTED, "flags = 0x13 has unknown bits 0x10"});
   CHECK(refusal([](auto& d) { d.page_size = 16, d.features = 2; }) ==

@@ -137,7 +137,8 @@ typedef struct attune_context_options {
   int64_t margin_bytes;         /* safety margin in bytes of shared memory; default 0 */
   double tuning_seconds;        /* bound on tuning at plan creation, seconds of wall time; default 3 */
   int64_t tuning_scratch_bytes; /* bound on its memory beside 5 % of what is free, bytes; default 256 MiB */
-  int32_t check;    /* 1: expensive checks at execute: overlapping outputs; ATTUNE_CHECK = 0 | 1 */
+  int32_t check; /* 1: expensive checks at execute: overlapping outputs, and whether backward's lse is that of
+                  * q and k, on sampled rows; ATTUNE_CHECK = 0 | 1 */
   int32_t reserved; /* 0 */
   /* A tuning database file that is only read, asked after the one in cache_dir; it belongs to this user or to
    * root, and nobody else can write to it. One that cannot be used costs one logged warning. Default: none.
@@ -179,7 +180,10 @@ ATTUNE_API attune_status attune_context_get_device_info(attune_device_info* info
 
 /* ---- Problem description ------------------------------------------------------------------------------ */
 
-typedef enum attune_operation ATTUNE_ENUM_TYPE { ATTUNE_FORWARD = 0 } attune_operation;
+typedef enum attune_operation ATTUNE_ENUM_TYPE {
+  ATTUNE_FORWARD = 0,
+  ATTUNE_BACKWARD = 1 /* the gradients of q, k and v */
+} attune_operation;
 
 /* 0 is invalid. */
 typedef enum attune_dtype ATTUNE_ENUM_TYPE {
@@ -204,7 +208,8 @@ typedef enum attune_mask ATTUNE_ENUM_TYPE {
 
 /* Bits of attune_attention_desc.flags. */
 #define ATTUNE_PLAN_SINGLE_CONFIG UINT64_C(1) /* one config for all lengths: bits do not depend on them */
-#define ATTUNE_PLAN_DETERMINISTIC UINT64_C(2) /* bitwise repeatable; the forward pass always is */
+#define ATTUNE_PLAN_DETERMINISTIC \
+  UINT64_C(2) /* bitwise repeatable; both passes are, in this version, anyway */
 
 /* What a plan is made for. Capacities bound what execute may be given; lengths may be smaller at every call.
  * Reserved fields must be as _INIT leaves them; they name what later versions add. */
@@ -255,11 +260,11 @@ ATTUNE_API void attune_plan_destroy(attune_plan_t plan);
  * 0 is possible. Errors of this and of the next three: INVALID_ARGUMENT, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_workspace_size(attune_plan_t plan, size_t* bytes);
 
-/* How the config was found. Since 0.1. */
+/* How the config was found; of the stages of backward, the one that is known least. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_match(attune_plan_t plan, attune_match* match);
 
-/* The family and config for the plan's capacity as text, such as "flash_fwd BLOCK_M=128 ...". Lives as long
- * as the plan. Since 0.1. */
+/* The family and config for the plan's capacity as text, such as "flash_fwd BLOCK_M=128 ..."; of the stages
+ * of backward, with "; " between. Lives as long as the plan. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_config(attune_plan_t plan, const char** config);
 
 /* A hash of all that decides the bits of the plan's results: configs, compiled images, which lengths take
@@ -284,28 +289,33 @@ typedef struct attune_tensor {
  * k    [batch, heads_kv, seqlen_kv, head_dim]   lse  [batch, heads_q, seqlen_q], dense, f32 (f64 for f64)
  * v    [batch, heads_kv, seqlen_kv, head_dim_v]
  *
+ * ATTUNE_FORWARD reads q, k, v and writes o, lse. ATTUNE_BACKWARD reads these five and dout, dlse, and writes
+ * dq, dk, dv, each as what it is the gradient of; dk and dv are sums over the query heads of a group. A row
+ * that saw no key (lse = -inf) has no gradient and gives none. Outputs overlap nothing, nor the workspace.
+ *
  * Reserved fields must be as _INIT leaves them. */
 typedef struct attune_attention_args {
   size_t struct_size;
   attune_tensor q, k, v, o;
-  void* lse;         /* natural-log sum of exp of each row; -inf for a fully masked one; NULL: not written */
-  int64_t batch;     /* ATTUNE_SAME_AS_PLAN: max_batch */
-  int64_t seqlen_q;  /* ATTUNE_SAME_AS_PLAN: max_seqlen_q */
-  int64_t seqlen_kv; /* ATTUNE_SAME_AS_PLAN: max_seqlen_kv */
-  double scale;      /* of the scores; 0: 1 / sqrt(head_dim) */
-  attune_tensor dout, dq, dk, dv, bias, dbias; /* reserved */
-  const void* dlse;                            /* reserved */
-  double softcap;                              /* reserved */
-  int64_t window_left, window_right;           /* reserved; -1: unlimited */
-  const int32_t *cu_seqlens_q, *cu_seqlens_k;  /* reserved: varlen */
-  const int32_t *seqused_q, *seqused_k;        /* reserved: varlen */
-  const int32_t* page_table;                   /* reserved: pages */
-  int64_t page_table_stride;                   /* reserved: pages */
-  double dropout_p;                            /* reserved */
-  uint64_t philox_seed, philox_offset;         /* reserved: dropout */
-  const uint64_t* philox_device;               /* reserved: dropout */
-  const float* sink;                           /* reserved */
-  const float* alibi;                          /* reserved */
+  void* lse;     /* natural-log sum of exp of each row, -inf if fully masked; forward: NULL is not written */
+  int64_t batch; /* ATTUNE_SAME_AS_PLAN: max_batch */
+  int64_t seqlen_q;                  /* ATTUNE_SAME_AS_PLAN: max_seqlen_q */
+  int64_t seqlen_kv;                 /* ATTUNE_SAME_AS_PLAN: max_seqlen_kv */
+  double scale;                      /* of the scores; 0: 1 / sqrt(head_dim) */
+  attune_tensor dout, dq, dk, dv;    /* backward; dq, dk, dv: data NULL is not computed, but not all three */
+  attune_tensor bias, dbias;         /* reserved */
+  const void* dlse;                  /* backward: gradient of lse, of its shape and dtype; NULL: zero */
+  double softcap;                    /* reserved */
+  int64_t window_left, window_right; /* reserved; -1: unlimited */
+  const int32_t *cu_seqlens_q, *cu_seqlens_k; /* reserved: varlen */
+  const int32_t *seqused_q, *seqused_k;       /* reserved: varlen */
+  const int32_t* page_table;                  /* reserved: pages */
+  int64_t page_table_stride;                  /* reserved: pages */
+  double dropout_p;                           /* reserved */
+  uint64_t philox_seed, philox_offset;        /* reserved: dropout */
+  const uint64_t* philox_device;              /* reserved: dropout */
+  const float* sink;                          /* reserved */
+  const float* alibi;                         /* reserved */
 } attune_attention_args;
 
 #ifdef __cplusplus
@@ -329,10 +339,11 @@ struct CUstream_st;
 
 /* Checks, packs and launches: no allocation, lock, synchronisation or compile; capturable in a CUDA graph.
  * Asynchronous on `stream` (NULL, 1 and 2 mean CUDA's own default streams); synchronous on simt. batch = 0
- * and seqlen_q = 0 succeed without a launch; seqlen_kv = 0 writes o = 0, lse = -inf. `workspace` is 256-byte
- * aligned device memory of at least attune_plan_get_workspace_size bytes; NULL is allowed when that is 0.
- * A fault of the running kernel shows at the caller's next synchronisation; on simt, here.
- * Errors: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
+ * and seqlen_q = 0 succeed without a launch; seqlen_kv = 0 writes o = 0, lse = -inf. Backward is at most
+ * three launches; seqlen_q = 0 writes dk = dv = 0, seqlen_kv = 0 dq = 0. `workspace` is 256-byte aligned
+ * device memory of at least attune_plan_get_workspace_size bytes; NULL is allowed when that is 0. A fault of
+ * the running kernel shows at the caller's next synchronisation; on simt, here. Errors: INVALID_ARGUMENT,
+ * UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_args* args,
                                              void* workspace, size_t workspace_bytes,
                                              struct CUstream_st* stream);
