@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# scripts/compile_everywhere.sh <build folder> : every candidate that fits, of one problem for each dtype, compiled for every
-# architecture the library knows, on this machine and without any of those GPUs; then how many fit with a safety margin. One
-# line for each, last "N passed, N failed"; the exit status is 1 when a candidate did not compile or none fits.
+# scripts/compile_everywhere.sh <build folder> : every candidate that fits, of one problem for each dtype and for backward,
+# compiled for every architecture the library knows, on this machine and without any of those GPUs; then how many fit with a
+# safety margin. One line for each, last "N passed, N failed"; the exit status is 1 when a candidate did not compile or none fits.
 set -uo pipefail
 [[ $# == 1 && -x $1/bin/attune-tune ]] || { echo "usage: scripts/compile_everywhere.sh <build folder>" >&2; exit 2; }
 tune=$1/bin/attune-tune
@@ -9,17 +9,18 @@ cache=$(mktemp -d)
 trap 'rm -rf "$cache"' EXIT
 passed=0 failed=0
 
-# <arch> <dtype> <head dim>
+# <arch> <dtype> <head dim> [operation]
 compile() {
-    local problem=(--dtype "$2" --head-dim "$3" --causal) output summary
+    local problem=(--op "${4:-forward}" --dtype "$2" --head-dim "$3" --causal) output summary
     if output=$("$tune" --target "$1" --compile-only --cache-dir "$cache" "${problem[@]}" 2>&1); then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
         echo "$output"
     fi
-    summary=$(tail -n 1 <<<"$output")
-    echo "$1 $2 D=$3: ${summary#compiled only, nothing was run: }"
+    # A line for each stage.
+    summary=$(sed -n 's/^compiled only, nothing was run: //p' <<<"$output" | paste -sd ';')
+    echo "$1 ${4:-forward} $2 D=$3: $summary"
 }
 
 # How many candidates a margin leaves: those that `why` calls ok.
@@ -30,6 +31,10 @@ for arch in sm_75 sm_80 sm_86 sm_87 sm_89 sm_90a sm_100a sm_103a sm_120a; do
     [[ $arch == sm_75 ]] || compile $arch bf16 128
     compile $arch f32 64
     compile $arch f64 64
+    compile $arch f16 96 backward
+    [[ $arch == sm_75 ]] || compile $arch bf16 256 backward
+    compile $arch f32 64 backward
+    compile $arch f64 32 backward
     [[ $arch == sm_75 ]] || echo "$arch bf16 D=128: $(fitting "$1" $arch 0) candidates fit, $(fitting "$1" $arch 10) with a margin of 10 %"
 done
 echo "$passed passed, $failed failed"

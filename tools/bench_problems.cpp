@@ -9,19 +9,45 @@
 #include "base/error.h"
 #include "capi/tuning.h"
 #include "measure/timer.h"
+#include "problem/stages.h"
 #include "tune/timing_scratch.h"
 #include "tune/validation.h"
 
 namespace attune {
 namespace {
 
-// A problem that is being timed: what its launch reads and writes.
-struct Runner {
-  BenchRow& row;
+// One launch of a problem that is being timed, with what it reads and writes.
+struct StageRunner {
+  StageRunner(Backend& backend, const Plan& plan_) : plan(plan_), scratch(backend, plan_.capacity()) {
+    plan.family().pack(plan.capacity(), plan.config(), scratch.arguments(), launch);
+  }
   const Plan& plan;
-  TimingScratch scratch;
+  const TimingScratch scratch;
   Launch launch;
 };
+
+// A problem that is being timed.
+struct Runner {
+  BenchRow& row;
+  std::vector<std::unique_ptr<StageRunner>> stages;
+};
+
+// The plan, or those it is made of.
+std::vector<const Plan*> parts_of(const Plan& plan) {
+  if (plan.stages().empty()) return {&plan};
+  std::vector<const Plan*> parts;
+  for (const auto& stage : plan.stages())
+    parts.push_back(stage.get());
+  return parts;
+}
+
+int64_t scratch_bytes(const Problem& problem) {
+  int64_t bytes = 0;
+  for (const Problem& stage : stages_of(problem)) {
+    if (__builtin_add_overflow(bytes, TimingScratch::bytes(stage), &bytes)) return INT64_MAX;
+  }
+  return bytes;
+}
 
 // Errors that concern one problem alone go into its row.
 template <typename Work>
@@ -45,8 +71,12 @@ std::unique_ptr<Plan> planned(attune_context& context, BenchRow& row) {
     auto made = make_plan(row.problem, context.planner_resources(), planning_policy(context), hook);
     row.config = made->config_text();
     row.match = made->match();
-    const Comparison comparison =
-        Validation(row.problem).check(*context.backend, made->family(), made->config(), made->module());
+    Comparison comparison;
+    for (const Plan* part : parts_of(*made)) {
+      const Validation validation(part->capacity());
+      comparison = worse_of(
+          comparison, validation.check(*context.backend, part->family(), part->config(), part->module()));
+    }
     row.error = comparison.worst_ratio;
     if (!comparison.ok) fail(ATTUNE_ERROR_INTERNAL, "WRONG: {}", comparison.reason);
     plan = std::move(made);
@@ -57,20 +87,29 @@ std::unique_ptr<Plan> planned(attune_context& context, BenchRow& row) {
 std::unique_ptr<Runner> runner_for(Backend& backend, const Plan& plan, BenchRow& row) {
   std::unique_ptr<Runner> runner;
   succeeds(row, [&] {
-    auto made = std::make_unique<Runner>(Runner{row, plan, TimingScratch(backend, row.problem), {}});
-    plan.family().pack(row.problem, plan.config(), made->scratch.arguments(), made->launch);
+    auto made = std::make_unique<Runner>(Runner{row, {}});
+    for (const Plan* part : parts_of(plan))
+      made->stages.push_back(std::make_unique<StageRunner>(backend, *part));
     runner = std::move(made);
   });
   return runner;
 }
 
+// A problem of several launches takes the sum of their times: each is timed alone, its L2 cache cold.
 void time_once(Backend& backend, Runner& runner, const TimeBudget& budget) {
-  const TimedLaunch timed{&runner.plan.module(), &runner.launch};
-  const std::vector<Measurement> round = measure_candidates(backend, std::span(&timed, 1), budget);
+  std::vector<double> sums;
+  for (const auto& stage : runner.stages) {
+    const TimedLaunch timed{&stage->plan.module(), &stage->launch};
+    const std::vector<double> samples = measure_candidates(backend, std::span(&timed, 1), budget)[0].samples;
+    if (sums.empty()) sums.resize(samples.size());
+    sums.resize(std::min(sums.size(), samples.size()));
+    for (size_t i = 0; i < sums.size(); ++i)
+      sums[i] += samples[i];
+  }
   std::vector<double> samples = std::move(runner.row.time.samples);
-  samples.insert(samples.end(), round[0].samples.begin(), round[0].samples.end());
+  samples.insert(samples.end(), sums.begin(), sums.end());
   runner.row.time = measurement_of(std::move(samples));
-  runner.row.round_seconds.push_back(round[0].median);
+  runner.row.round_seconds.push_back(median_of(std::move(sums)));
 }
 
 // NOTE: each turn is a race of one. A race of several would drop the slower problems, which is right for
@@ -120,7 +159,7 @@ std::vector<BenchRow> bench_problems(attune_context& context, std::span<const Pr
   for (const Problem& problem : problems) {
     rows.push_back({.problem = problem, .time = measurement_of({})});
     plans.push_back(planned(context, rows.back()));
-    bytes.push_back(plans.back() ? TimingScratch::bytes(problem) : 0);
+    bytes.push_back(plans.back() ? scratch_bytes(problem) : 0);
   }
   for (const std::vector<size_t>& group : groups_within(bytes, scratch_limit(backend))) {
     std::vector<std::unique_ptr<Runner>> runners;

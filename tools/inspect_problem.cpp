@@ -12,6 +12,7 @@
 #include "cli/usage_error.h"
 #include "kernels/registry.h"
 #include "problem/bucket.h"
+#include "problem/stages.h"
 #include "specialize/kernel_source.h"
 #include "tools/candidate_table.h"
 
@@ -46,6 +47,22 @@ void print_file(const SourceFile& file) {
   if (file.text.empty() || file.text.back() != '\n') fmt::print("\n");
 }
 
+// Prints what becomes of a problem of one stage; false when nothing fits.
+bool explain(const Problem& problem, const DeviceSpec& device, const Margin& margin) {
+  const std::vector<Candidate> candidates = candidates_for(problem, device, margin);
+  const auto fitting =
+      std::count_if(candidates.begin(), candidates.end(), [](const Candidate& c) { return c.verdict.fits; });
+  fmt::print(
+      "{}\n  on {} ({}): {} B of shared memory for a block, {} registers for a thread, {} multiprocessors\n",
+      describe(problem), device.name, device.arch, device.shared_per_block, device.registers_per_thread,
+      device.multiprocessors);
+  fmt::print("  bucket {}\n  margin {:g} % + {} B; need/limit below is after it\n",
+             bucket_key(problem, device.multiprocessors), 100 * margin.fraction, margin.bytes);
+  fmt::print("{}{} of {} candidates fit; predicted times order candidates, and mean no more than that\n",
+             candidate_table(candidates), fitting, candidates.size());
+  return fitting > 0;
+}
+
 }  // namespace
 
 void ProblemAtDevice::add_to(CLI::App& command) {
@@ -71,21 +88,13 @@ void InspectWhy::add_to(CLI::App& command) {
 }
 
 int InspectWhy::run() const {
-  const Problem problem = question_.problem();
   const Margin margin = question_.options().margin;
   const DeviceSpec device = question_.device();
-  const std::vector<Candidate> candidates = candidates_for(problem, device, margin);
-  const auto fitting =
-      std::count_if(candidates.begin(), candidates.end(), [](const Candidate& c) { return c.verdict.fits; });
-  fmt::print(
-      "{}\n  on {} ({}): {} B of shared memory for a block, {} registers for a thread, {} multiprocessors\n",
-      describe(problem), device.name, device.arch, device.shared_per_block, device.registers_per_thread,
-      device.multiprocessors);
-  fmt::print("  bucket {}\n  margin {:g} % + {} B; need/limit below is after it\n",
-             bucket_key(problem, device.multiprocessors), 100 * margin.fraction, margin.bytes);
-  fmt::print("{}{} of {} candidates fit; predicted times order candidates, and mean no more than that\n",
-             candidate_table(candidates), fitting, candidates.size());
-  return fitting > 0 ? kExitOk : kExitFailed;
+  int code = kExitOk;
+  for (const Problem& stage : stages_of(question_.problem())) {
+    if (!explain(stage, device, margin)) code = kExitFailed;
+  }
+  return code;
 }
 
 void InspectSource::add_to(CLI::App& command) {
@@ -98,6 +107,10 @@ void InspectSource::add_to(CLI::App& command) {
 
 int InspectSource::run() const {
   const Problem problem = question_.problem();
+  if (const std::vector<Problem> stages = stages_of(problem); stages.size() > 1) {
+    fail_usage("{} is done in {} stages, each with a source of its own: ask for one by --op {}",
+               name_of(problem.operation), stages.size(), name_of(stages[1].operation));
+  }
   const ContextOptions options = question_.options();
   const Candidate candidate = chosen(candidates_for(problem, question_.device(), options.margin), config_);
   const TemplateStore templates(options.template_dir);

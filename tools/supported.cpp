@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "device/device_spec.h"
 #include "kernels/registry.h"
+#include "problem/stages.h"
 
 namespace attune {
 namespace {
@@ -49,7 +50,7 @@ std::vector<Enum> accepted_values(Enum attune_attention_desc::*field) {
 }
 
 // Stops at the first, unlike enumerate_candidates, since thousands of problems are asked about.
-bool has_config(const Problem& problem, const DeviceSpec& device) {
+bool stage_has_config(const Problem& problem, const DeviceSpec& device) {
   for (const Family* family : families()) {
     if (!family->inapplicable_reason(problem, device).empty()) continue;
     for (const Config& config : family->space(problem, device).enumerate()) {
@@ -57,6 +58,11 @@ bool has_config(const Problem& problem, const DeviceSpec& device) {
     }
   }
   return false;
+}
+
+bool has_config(const Problem& problem, const DeviceSpec& device) {
+  return std::ranges::all_of(stages_of(problem),
+                             [&](const Problem& stage) { return stage_has_config(stage, device); });
 }
 
 using Cells = std::vector<std::string>;  // one per architecture
@@ -93,12 +99,13 @@ struct Row {
 };
 
 // One row per dtype; more where a mask or a layout is not supported like the others.
-std::vector<Row> rows_of(attune_dtype dtype, const std::vector<attune_mask>& masks,
-                         const std::vector<attune_layout>& layouts) {
+std::vector<Row> rows_of(attune_operation operation, attune_dtype dtype,
+                         const std::vector<attune_mask>& masks, const std::vector<attune_layout>& layouts) {
   std::vector<std::pair<Cells, std::string>> groups;
   for (const attune_mask mask : masks) {
     for (const attune_layout layout : layouts) {
       attune_attention_desc desc = plain_desc();
+      desc.operation = operation;
       desc.dtype = dtype;
       desc.mask = mask;
       desc.layout = layout;
@@ -144,9 +151,9 @@ std::vector<Column> columns_of(const std::vector<Row>& rows) {
   return columns;
 }
 
-std::string table_text(const std::vector<Row>& rows) {
+std::string table_text(std::string_view operation, const std::vector<Row>& rows) {
   const std::vector<Column> columns = columns_of(rows);
-  std::string title = "| dtype |", rule = "|---|", body;
+  std::string title = fmt::format("| {} |", operation), rule = "|---|", body;
   for (const Column& column : columns) {
     title += fmt::format(" {} |", column.title);
     rule += "---|";
@@ -197,26 +204,28 @@ std::string range_text(const std::vector<int64_t>& values) {
 std::string supported_markdown() {
   const auto masks = accepted_values(&attune_attention_desc::mask);
   const auto layouts = accepted_values(&attune_attention_desc::layout);
-  std::vector<Row> rows;
-  for (const attune_dtype dtype : accepted_values(&attune_attention_desc::dtype)) {
-    for (Row& row : rows_of(dtype, masks, layouts))
-      rows.push_back(std::move(row));
-  }
   // The names are the problem's: the API's numbers need not be its.
-  const auto operations = accepted_values(&attune_attention_desc::operation);
   const auto operation_name = [](attune_operation operation) {
     attune_attention_desc desc = plain_desc();
     desc.operation = operation;
     return name_of(accepted(desc)->operation);
   };
-  return fmt::format(
-      "Head dimensions that some config fits, by dtype and architecture; no safety margin taken off.\n\n{}\n"
-      "- Operations: {}. Masks: {}. Layouts: {}.\n"
-      "- Head dimensions: {}.\n",
-      table_text(rows), listed(operations, operation_name),
-      listed(masks, [](attune_mask mask) { return name_of(static_cast<Mask>(mask)); }),
-      listed(layouts, [](attune_layout layout) { return name_of(static_cast<Layout>(layout)); }),
-      differing_dims());
+  std::string text =
+      "Head dimensions that some config fits, by operation, dtype and architecture; no safety margin taken "
+      "off.\n\n";
+  for (const attune_operation operation : accepted_values(&attune_attention_desc::operation)) {
+    std::vector<Row> rows;
+    for (const attune_dtype dtype : accepted_values(&attune_attention_desc::dtype)) {
+      for (Row& row : rows_of(operation, dtype, masks, layouts))
+        rows.push_back(std::move(row));
+    }
+    text += table_text(operation_name(operation), rows) + "\n";
+  }
+  return text + fmt::format("- Masks: {}. Layouts: {}.\n- Head dimensions: {}.\n",
+                            listed(masks, [](attune_mask mask) { return name_of(static_cast<Mask>(mask)); }),
+                            listed(layouts,
+                                   [](attune_layout layout) { return name_of(static_cast<Layout>(layout)); }),
+                            differing_dims());
 }
 
 }  // namespace attune

@@ -134,7 +134,7 @@ TuneOptions TuneCommand::tune_options() const {
 }
 
 int TuneCommand::run() const {
-  const std::vector<Problem> problems = problem_.problems();
+  const std::vector<Problem> problems = problem_.stages();
   TuneOptions options = tune_options();
   const attune_context_options asked = machine_.context_options();
   const ContextOptions resolved = resolve_options(&asked);

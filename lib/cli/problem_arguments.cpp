@@ -5,13 +5,17 @@
 #include "base/files.h"
 #include "cli/problem_json.h"
 #include "cli/usage_error.h"
+#include "problem/stages.h"
 
 namespace attune {
 
 void ProblemArguments::add_to(CLI::App& app) {
   const std::string group = "Problem";
   const std::vector<CLI::Option*> flags = {
-      app.add_option("--op", operation_, "forward (default) or row_softmax"),
+      app.add_option(
+          "--op", operation_,
+          "forward (default), backward, one of its stages (backward_delta, backward_dkv, backward_dq) or "
+          "row_softmax"),
       app.add_option("--dtype", dtype_, "f16, bf16, f32 or f64; default bf16, for row_softmax f32"),
       app.add_option("--batch", batch_, "sequences; default 2"),
       app.add_option("--heads-q", heads_q_, "query heads; default 32, for row_softmax 1"),
@@ -59,6 +63,15 @@ std::vector<Problem> ProblemArguments::problems() const {
   const std::optional<std::string> text = read_file(file_);
   if (!text) fail_usage("--problem {}: the file cannot be read", file_);
   return problems_from_json(*text, file_);
+}
+
+std::vector<Problem> ProblemArguments::stages() const {
+  std::vector<Problem> all;
+  for (const Problem& problem : problems()) {
+    for (const Problem& stage : stages_of(problem))
+      all.push_back(stage);
+  }
+  return all;
 }
 
 Problem ProblemArguments::problem() const {

@@ -22,6 +22,8 @@ class ProblemArguments {
 
   // What was asked for, validated; at least one. Throws UsageError.
   std::vector<Problem> problems() const;
+  // The same with each problem's stages in its place: what can be tuned.
+  std::vector<Problem> stages() const;
   // For programs that look at one problem at a time. Throws UsageError when there are more.
   Problem problem() const;
 

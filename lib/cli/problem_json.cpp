@@ -18,6 +18,10 @@ constexpr std::array kMeasuredKeys = {"tflops",  "config", "match",       "error
 constexpr std::array kProblemKeys = {"op", "dtype", "b",   "hq",     "hkv",      "nq",
                                      "nk", "d_qk",  "d_v", "causal", "top_left", "deterministic"};
 
+constexpr std::array kOperations = {Operation::forward,        Operation::backward,
+                                    Operation::backward_delta, Operation::backward_dkv,
+                                    Operation::backward_dq,    Operation::row_softmax};
+
 template <typename Keys>
 bool contains(const Keys& keys, std::string_view key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
@@ -87,9 +91,15 @@ Problem problem_of(const json& object, const std::string& where) {
 }  // namespace
 
 Operation parse_operation(std::string_view word) {
-  if (word == "forward" || word == "fwd") return Operation::forward;
-  if (word == "row_softmax") return Operation::row_softmax;
-  fail_usage("operation '{}' is not one of forward, row_softmax", word);
+  if (word == "fwd") return Operation::forward;
+  if (word == "bwd") return Operation::backward;
+  for (const Operation operation : kOperations) {
+    if (word == name_of(operation)) return operation;
+  }
+  fail_usage(
+      "operation '{}' is not one of forward, backward, backward_delta, backward_dkv, backward_dq, "
+      "row_softmax",
+      word);
 }
 
 DType parse_dtype(std::string_view word) {
@@ -125,7 +135,10 @@ std::vector<Problem> problems_from_json(std::string_view text, std::string_view 
 }
 
 json problem_to_json(const Problem& problem) {
-  return {{"op", problem.operation == Operation::forward ? "fwd" : name_of(problem.operation)},
+  const std::string_view operation = problem.operation == Operation::forward    ? "fwd"
+                                     : problem.operation == Operation::backward ? "bwd"
+                                                                                : name_of(problem.operation);
+  return {{"op", operation},
           {"dtype", name_of(problem.dtype)},
           {"b", problem.batch},
           {"hq", problem.heads_q},

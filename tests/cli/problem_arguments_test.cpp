@@ -51,6 +51,19 @@ TEST_CASE("row_softmax has defaults of its own") {
         "row_softmax f32 B=1 H=1 rows=4096 columns=300");
 }
 
+TEST_CASE("backward and its stages are problems, and stages() has what can be tuned") {
+  CHECK(describe(parse("--op backward --seqlen 100").at(0)) ==
+        "backward bf16 B=2 Hq=32 Hkv=32 Nq=100 Nk=100 D=128");
+  CHECK(parse("--op bwd") == parse("--op backward"));
+  CHECK(parse("--op backward_dq").at(0).operation == Operation::backward_dq);
+  CLI::App app;
+  ProblemArguments arguments;
+  arguments.add_to(app);
+  app.parse("--op backward");
+  REQUIRE(arguments.stages().size() == 3);
+  CHECK(arguments.stages()[1].operation == Operation::backward_dkv);
+}
+
 TEST_CASE("a problem that cannot be says why, with the numbers") {
   CHECK_THROWS_WITH(parse("--heads-q 7 --heads-kv 2"),
                     ContainsSubstring("heads_q = 7 is not a multiple of heads_kv = 2"));
@@ -60,8 +73,8 @@ TEST_CASE("a problem that cannot be says why, with the numbers") {
   CHECK_THROWS_WITH(parse("--batch -1"), ContainsSubstring("-1"));
   CHECK_THROWS_AS(parse("--batch 0"), UsageError);
   CHECK_THROWS_WITH(parse("--dtype f8"), ContainsSubstring("'f8' is not one of f16, bf16, f32, f64"));
-  CHECK_THROWS_WITH(parse("--op backward"),
-                    ContainsSubstring("'backward' is not one of forward, row_softmax"));
+  CHECK_THROWS_WITH(parse("--op sideways"),
+                    ContainsSubstring("'sideways' is not one of forward, backward, backward_delta, "));
   CHECK_THROWS_AS(parse("--batch many"), CLI::ParseError);
 }
 

@@ -31,6 +31,12 @@ TEST_CASE("problems survive the way to JSON and back") {
   const Problem softmax{
       .operation = Operation::row_softmax, .dtype = DType::f32, .seqlen_q = 7, .seqlen_kv = 9};
   CHECK(read(problem_to_json(softmax).dump()) == std::vector{softmax});
+  for (const Operation operation :
+       {Operation::backward, Operation::backward_delta, Operation::backward_dkv, Operation::backward_dq}) {
+    const Problem backward{.operation = operation, .seqlen_q = 7, .seqlen_kv = 9};
+    CHECK(read(problem_to_json(backward).dump()) == std::vector{backward});
+  }
+  CHECK(problem_to_json({.operation = Operation::backward})["op"] == "bwd");
 }
 
 TEST_CASE("what may be missing has a default") {
@@ -55,7 +61,7 @@ TEST_CASE("what is wrong with a file is named with its place") {
   CHECK_THROWS_WITH(read(R"({"b": "1"})"), ContainsSubstring("\"1\" is not an integer"));
   CHECK_THROWS_WITH(read(R"({"b": 1.5})"), ContainsSubstring("1.5 is not an integer"));
   CHECK_THROWS_WITH(read(R"({"causal": 1})"), ContainsSubstring("1 is not true or false"));
-  CHECK_THROWS_WITH(read(R"({"op": "bwd"})"), ContainsSubstring("p.json: \"op\": operation 'bwd'"));
+  CHECK_THROWS_WITH(read(R"({"op": "up"})"), ContainsSubstring("p.json: \"op\": operation 'up'"));
   CHECK_THROWS_WITH(read(R"({"heads": 4})"), ContainsSubstring("unknown key \"heads\"; there are op, dtype"));
   CHECK_THROWS_WITH(
       read(std::string("[") + kFull + R"(, {"b": 1, "hq": 3, "hkv": 2, "nq": 5, "nk": 6, "d_qk": 32}])"),
