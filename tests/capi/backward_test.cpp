@@ -4,6 +4,7 @@
 
 #include "capi/backward_fixture.h"
 #include "capi/context.h"
+#include "capi/gradient_check.h"
 #include "support/catch.h"
 
 using namespace attune;
@@ -95,6 +96,11 @@ TEST_CASE("without dlse its gradient is zero", "[simt]") {
   const Backward::Result without = backward.read();
   CHECK_FALSE(std::ranges::equal(with.dq.storage(), without.dq.storage()));
   CHECK(std::ranges::equal(with.dv.storage(), without.dv.storage()));  // V has no part in LSE
+}
+
+TEST_CASE("gradients in f64 equal fourth-order differences of the forward pass", "[simt]") {
+  for (const attune_mask mask : {ATTUNE_MASK_NONE, ATTUNE_MASK_CAUSAL})
+    check_differences(shared_context(), mask);
 }
 
 TEST_CASE("backward without sequences, queries or keys", "[simt]") {
