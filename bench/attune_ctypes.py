@@ -6,6 +6,7 @@ import os
 import pathlib
 
 MATCHES = {0: "default", 1: "near", 2: "exact"}
+FORWARD, BACKWARD = 0, 1
 TUNING = {"miss": 1, "off": 2, "force": 3}
 DTYPES = {"f16": 1, "bf16": 2, "f32": 3, "f64": 4}
 LAYOUT_STRIDED = 3

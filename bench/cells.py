@@ -18,12 +18,21 @@ def tuned(dtype: str) -> list[dict]:
     return [cell(dtype, 2, 32, 8, 4096, 128, True)]
 
 
+def backward(cells: list[dict]) -> list[dict]:
+    """The gradients of the same problems."""
+    return [{**one, "op": "bwd"} for one in cells]
+
+
 SETS = {
     "peers": lambda: grid("bf16"),
     "quick": lambda: grid("bf16", dims=(64, 128), lengths=(2048, 16384)),
     "tuned": lambda: tuned("bf16"),
     "f16-peers": lambda: grid("f16"),
     "f16": lambda: tuned("f16") + grid("f16", dims=(128,), lengths=(2048, 16384)),
+    "bwd-peers": lambda: backward(grid("bf16")),
+    "bwd-quick": lambda: backward(grid("bf16", dims=(64, 128), lengths=(512, 2048, 8192))),
+    "bwd-tuned": lambda: backward(tuned("bf16")),
+    "bwd-f32": lambda: backward([cell("f32", 4, 16, 16, 4096, 64, causal) for causal in (False, True)]),
     "f32": lambda: [cell("f32", 4, 16, 16, 4096, 64, causal) for causal in (False, True)] + tuned("f32"),
 }
 

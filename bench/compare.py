@@ -18,8 +18,9 @@ import torch
 import attune_ctypes
 from carried_over import carried_over
 from cells import SETS, cells_of, peers_of
+from gradients import gradient_error_ratio
 from measuring import TORCH_DTYPES, Timer, error_ratio, flops
-from providers import Attune, Sdpa
+from providers import Attune, Sdpa, SdpaBackward
 from results_file import RESULTS, median, store
 
 WARM_UP_CALLS = 3
@@ -64,7 +65,7 @@ def nvrtc_version(library: attune_ctypes.Library) -> str | None:
 
 
 def make_tensors(cell: dict, layout: str) -> list[torch.Tensor]:
-    """q, k, v as [batch, head, row, column] views of memory in that layout."""
+    """q, k, v, and for backward dout, as [batch, head, row, column] views of memory in that layout."""
     generator = torch.Generator("cuda").manual_seed(1)
 
     def make(heads: int, rows: int, columns: int) -> torch.Tensor:
@@ -72,12 +73,15 @@ def make_tensors(cell: dict, layout: str) -> list[torch.Tensor]:
         tensor = torch.randn(shape, generator=generator, device="cuda").to(TORCH_DTYPES[cell["dtype"]])
         return tensor.transpose(1, 2) if layout == "bshd" else tensor
 
-    return [make(cell["hq"], cell["nq"], cell["d_qk"]), make(cell["hkv"], cell["nk"], cell["d_qk"]),
-            make(cell["hkv"], cell["nk"], cell["d_v"])]
+    tensors = [make(cell["hq"], cell["nq"], cell["d_qk"]), make(cell["hkv"], cell["nk"], cell["d_qk"]),
+               make(cell["hkv"], cell["nk"], cell["d_v"])]
+    return [*tensors, make(cell["hq"], cell["nq"], cell["d_v"])] if cell["op"] == "bwd" else tensors
 
 
 def make_provider(name: str, attune: Attune, cell: dict, tensors):
-    return attune.plan(cell, tensors) if name == "attune" else Sdpa(name, cell, tensors)
+    if name == "attune":
+        return attune.plan(cell, tensors)
+    return (SdpaBackward if cell["op"] == "bwd" else Sdpa)(name, cell, tensors)
 
 
 def warmed_up(name: str, attune: Attune, cell: dict, tensors):
@@ -88,7 +92,7 @@ def warmed_up(name: str, attune: Attune, cell: dict, tensors):
             for _ in range(WARM_UP_CALLS):
                 out = provider()
             torch.cuda.synchronize()
-        error = error_ratio(cell, tensors, out)
+        error = (gradient_error_ratio if cell["op"] == "bwd" else error_ratio)(cell, tensors, out)
         if not error <= 1:
             raise RuntimeError(f"WRONG: {error:.3g} times the tolerance")
     except RuntimeError:
@@ -142,7 +146,7 @@ class Ceiling:
 
 
 def print_row(row: dict) -> None:
-    shape = f"{row['dtype']:>4} B={row['b']:<3} H={row['hq']}/{row['hkv']:<3} N={row['nq']:<6} D={row['d_qk']:<4}"
+    shape = f"{row['op']} {row['dtype']:>4} B={row['b']:<3} H={row['hq']}/{row['hkv']:<3} N={row['nq']:<6} D={row['d_qk']:<4}"
     medians = {name: median(values) for name, values in row["tflops"].items()}
     figures = "  ".join(f"{name} {value:7.1f}" if value else f"{name}    none" for name, value in medians.items())
     best_peer = max((value for name, value in medians.items() if name != "attune" and value), default=None)

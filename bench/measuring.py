@@ -38,7 +38,9 @@ def visible_pairs(cell: dict) -> float:
 
 
 def flops(cell: dict) -> float:
-    return 2 * cell["b"] * cell["hq"] * visible_pairs(cell) * (cell["d_qk"] + cell["d_v"])
+    """By convention backward has 2.5 times the operations of forward, however a kernel does it."""
+    forward = 2 * cell["b"] * cell["hq"] * visible_pairs(cell) * (cell["d_qk"] + cell["d_v"])
+    return forward * (2.5 if cell["op"] == "bwd" else 1)
 
 
 def sampled_tiles(cell: dict) -> list[tuple[int, int, int]]:
@@ -52,7 +54,7 @@ def sampled_tiles(cell: dict) -> list[tuple[int, int, int]]:
 def attention_rows(cell: dict, tensors, tile, dtype: torch.dtype, round_to: torch.dtype | None) -> torch.Tensor:
     """A tile of rows of attention, computed in `dtype`; `round_to` rounds P, as a kernel in that type does."""
     b, h, first = tile
-    q, k, v = tensors
+    q, k, v = tensors[:3]
     kv_head = h // (cell["hq"] // cell["hkv"])
     rows = torch.arange(first, min(first + TILE_ROWS, cell["nq"]), device="cuda")
     scores = q[b, h, rows].to(dtype) @ k[b, kv_head].to(dtype).T / math.sqrt(cell["d_qk"])
@@ -84,13 +86,17 @@ def error_ratio(cell: dict, tensors, out: torch.Tensor) -> float:
         b, h, first = tile
         reference = attention_rows(cell, tensors, tile, torch.float64, None)
         naive = attention_rows(cell, tensors, tile, torch.float32, kind).to(kind).double()
-        got = out[b, h, first:first + TILE_ROWS].double()
-        if kind is torch.float32:
-            of_logits = 2**-22 * logit_magnitude(cell, tensors, tile)
-            tolerance = 4 * (naive - reference).abs().max() + (1e-6 + of_logits) * reference.abs().max()
-        else:
-            rounding = (reference.to(kind).double() - reference).abs().max()
-            tolerance = 2 * (naive - reference).abs().max() + 2 * rounding
-        ratio = ((got - reference).abs().max() / tolerance).item()
-        worst = max(worst, ratio if math.isfinite(ratio) else math.inf)
+        of_logits = 2**-22 * logit_magnitude(cell, tensors, tile) if kind is torch.float32 else 0
+        worst = max(worst, ratio_of(out[b, h, first:first + TILE_ROWS], reference, naive, kind, of_logits))
     return worst
+
+
+def ratio_of(got: torch.Tensor, reference: torch.Tensor, naive: torch.Tensor, kind: torch.dtype, of_logits) -> float:
+    """A tile's error over its tolerance."""
+    if kind is torch.float32:
+        tolerance = 4 * (naive - reference).abs().max() + (1e-6 + of_logits) * reference.abs().max()
+    else:
+        rounding = (reference.to(kind).double() - reference).abs().max()
+        tolerance = 2 * (naive - reference).abs().max() + 2 * rounding
+    ratio = ((got.double() - reference).abs().max() / tolerance).item()
+    return ratio if math.isfinite(ratio) else math.inf

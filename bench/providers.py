@@ -34,6 +34,19 @@ class Sdpa:
         pass
 
 
+class SdpaBackward(Sdpa):
+    """The gradients, through autograd; the forward pass runs once and is not timed."""
+
+    def __init__(self, name: str, cell: dict, tensors):
+        super().__init__(name, cell, [tensor.detach().requires_grad_() for tensor in tensors[:3]])
+        self.dout = tensors[3]
+        with self.scope():
+            self.out = super().__call__()
+
+    def __call__(self) -> tuple[torch.Tensor, ...]:
+        return torch.autograd.grad(self.out, self.tensors, self.dout, retain_graph=True)
+
+
 class Attune:
     """An attune context on the current device; plan() gives callables."""
 
@@ -48,7 +61,7 @@ class Attune:
         library.call("attune_context_create", ctypes.byref(self.context), ctypes.byref(options))
 
     def plan(self, cell: dict, tensors) -> AttunePlan:
-        return AttunePlan(self, cell, tensors)
+        return AttuneBackwardPlan(self, cell, tensors) if cell["op"] == "bwd" else AttunePlan(self, cell, tensors)
 
     def close(self) -> None:
         self.library.raw.attune_context_destroy(self.context)
@@ -57,21 +70,28 @@ class Attune:
 class AttunePlan:
     """One plan with its arguments packed, called on PyTorch's current stream."""
 
+    operation = c.FORWARD
+
     def __init__(self, attune: Attune, cell: dict, tensors):
         self.library, self.plan = attune.library, ctypes.c_void_p()
-        self.tensors, self.out = tensors, torch.full_like(tensors[0], float("nan"))
-        desc = c.AttentionDesc(dtype=c.DTYPES[cell["dtype"]], layout=c.LAYOUT_STRIDED,
+        self.tensors = tensors
+        desc = c.AttentionDesc(operation=self.operation, dtype=c.DTYPES[cell["dtype"]], layout=c.LAYOUT_STRIDED,
                                mask=c.MASK_CAUSAL if cell["causal"] else 0, heads_q=cell["hq"],
                                heads_kv=cell["hkv"], head_dim=cell["d_qk"], head_dim_v=cell["d_v"],
                                max_batch=cell["b"], max_seqlen_q=cell["nq"], max_seqlen_kv=cell["nk"])
         self.library.call("attune_plan_create", ctypes.byref(self.plan), attune.context, ctypes.byref(desc))
-        q, k, v = (self._tensor(tensor) for tensor in tensors)
-        self.args = c.AttentionArgs(q=q, k=k, v=v, o=self._tensor(self.out))
+        self.args = self._arguments(attune, cell)
         size = ctypes.c_size_t()
         self.library.call("attune_plan_get_workspace_size", self.plan, ctypes.byref(size))
+        # From PyTorch's allocator: 512-byte aligned.
         self.workspace = torch.empty(max(size.value, 1), dtype=torch.uint8, device="cuda")
         self.workspace_bytes = size.value
         self.library.call("attune_workspace_init", self.plan, self.workspace.data_ptr(), size.value, self._stream())
+
+    def _arguments(self, attune: Attune, cell: dict) -> c.AttentionArgs:
+        q, k, v = self.tensors[:3]
+        self.out = torch.full_like(q, float("nan"))
+        return c.AttentionArgs(q=self._tensor(q), k=self._tensor(k), v=self._tensor(v), o=self._tensor(self.out))
 
     @staticmethod
     def _tensor(tensor: torch.Tensor) -> c.Tensor:
@@ -103,3 +123,27 @@ class AttunePlan:
 
     def close(self) -> None:
         self.library.raw.attune_plan_destroy(self.plan)
+
+
+class AttuneBackwardPlan(AttunePlan):
+    """The gradients; attune's own forward pass runs once and is not timed."""
+
+    operation = c.BACKWARD
+
+    def _arguments(self, attune: Attune, cell: dict) -> c.AttentionArgs:
+        q, k, v, dout = self.tensors
+        forward = AttunePlan(attune, {**cell, "op": "fwd"}, self.tensors)
+        self.lse = torch.empty(q.shape[:3], dtype=torch.float32, device="cuda")
+        forward.args.lse = self.lse.data_ptr()
+        forward()
+        torch.cuda.synchronize()
+        self.out = forward.out
+        forward.close()
+        self.gradients = tuple(torch.full_like(tensor, float("nan")) for tensor in (q, k, v))
+        dq, dk, dv = (self._tensor(tensor) for tensor in self.gradients)
+        return c.AttentionArgs(q=self._tensor(q), k=self._tensor(k), v=self._tensor(v), o=self._tensor(self.out),
+                               lse=self.lse.data_ptr(), dout=self._tensor(dout), dq=dq, dk=dk, dv=dv)
+
+    def __call__(self) -> tuple[torch.Tensor, ...]:
+        super().__call__()
+        return self.gradients

@@ -33,6 +33,11 @@ class Cells(unittest.TestCase):
         self.assertEqual(len(in_f16), 24)
         self.assertEqual([{**cell, "dtype": "f16"} for cell in peers], in_f16)
 
+    def test_backward_has_the_cells_of_forward_and_the_same_peers(self):
+        forward, backward = cells.cells_of(["peers"]), cells.cells_of(["bwd-peers"])
+        self.assertEqual([{**cell, "op": "bwd"} for cell in forward], backward)
+        self.assertEqual([cells.peers_of(cell) for cell in forward], [cells.peers_of(cell) for cell in backward])
+
     def test_a_cell_of_two_sets_is_measured_once(self):
         both = cells.cells_of(["peers", "quick"])
         self.assertEqual(both, cells.cells_of(["peers"]))
