@@ -2,6 +2,8 @@
 // parameter.
 #pragma once
 
+#include "isa/tensor_map.h"
+
 // Address and element strides of a [batch, head, row, column] tensor; columns are dense.
 struct FlashTensor {
   void* data;
@@ -11,6 +13,8 @@ struct FlashTensor {
 };
 
 struct FlashFwdParams {
+  TensorMap k_map,
+      v_map;  // of K and V as [batch, head, panel of 64 columns, row, column], in boxes of BLOCK_N rows
   FlashTensor q, k, v, o;
   void* lse;         // [batch, heads_q, seqlen_q], dense, f32 (f64 for f64); null: not written
   float scale;       // of the scores
@@ -24,4 +28,5 @@ struct FlashFwdParams {
   int q_tiles;       // tiles of BLOCK_M rows in seqlen_q
   int diagonal;      // causal: row i sees keys 0 to i + diagonal
   unsigned aligned;  // bit 0 to 3: every row of q, k, v, o starts on a boundary of 16 bytes
+  int has_maps;      // 1: k_map and v_map are there to copy by
 };

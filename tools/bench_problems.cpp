@@ -58,7 +58,8 @@ std::unique_ptr<Runner> runner_for(Backend& backend, const Plan& plan, BenchRow&
   std::unique_ptr<Runner> runner;
   succeeds(row, [&] {
     auto made = std::make_unique<Runner>(Runner{row, plan, TimingScratch(backend, row.problem), {}});
-    plan.family().pack(row.problem, plan.config(), made->scratch.arguments(), made->launch);
+    plan.family().pack(row.problem, plan.config(), made->scratch.arguments(), backend.tensor_maps(),
+                       made->launch);
     runner = std::move(made);
   });
   return runner;

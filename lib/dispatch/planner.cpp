@@ -70,12 +70,14 @@ class Planner {
     if (const std::string failure = lookup_.known_failure(candidate, image); !failure.empty()) {
       refuse(ATTUNE_ERROR_LAUNCH_FAILED, "was tried before and failed", failure);
     }
+    LaunchShape shape = candidate.family->launch_shape(problem_, candidate.config);
+    shape.tensor_maps = resources_.backend.tensor_maps();
     return {.family = candidate.family,
             .config = candidate.config,
             .image_hash = image.hash,
             .module = resources_.modules.get_or_load(resources_.backend, image,
                                                      static_cast<uint32_t>(candidate.use.shared_bytes)),
-            .shape = candidate.family->launch_shape(problem_, candidate.config)};
+            .shape = shape};
   }
 
   // What other lengths were measured to run faster with. A kernel that cannot be had leaves them to the
