@@ -103,6 +103,12 @@ ATTUNE_FN Real scale_log2_of(const FlashFwdParams& params) {
   return sizeof(Real) == 8 ? static_cast<Real>(params.scale_log2_f64) : static_cast<Real>(params.scale_log2);
 }
 
+// Of a tile of K or V with so many columns.
+template <int COLUMNS>
+ATTUNE_FN constexpr int tile_elements() {
+  return BLOCK_N * kLayout.row_chunks(COLUMNS) * 16 / ELEMENT_BYTES;
+}
+
 // Element 0 of row `row` of a head.
 ATTUNE_FN Global<const Element> row_of(const FlashTensor& tensor, int batch, int head, int row) {
   const i64 offset = batch * tensor.batch_stride + head * tensor.head_stride + row * tensor.row_stride;
@@ -110,76 +116,88 @@ ATTUNE_FN Global<const Element> row_of(const FlashTensor& tensor, int batch, int
 }
 
 // The blocks of K or V that a tile walks over, last block first, on their way into a ring of STAGES tiles:
-// block `step` of them goes into slot step % STAGES. Either all threads copy, and copy_async_wait and a block
-// barrier tell that a block has arrived, or one thread has the copy engine do it, and await() tells.
+// block `step` of them goes into slot step % STAGES. Here all threads copy, and a block has arrived for
+// everybody when each has waited (copy_async_wait) and they have met at a block barrier.
 template <int COLUMNS, int PADDED, typename Tile>
-struct KeySequence {
-  using Loader =
-      TileLoader<BLOCK_N, COLUMNS, PADDED, kThreads, Element, kLayout.row_chunks(COLUMNS), kPanelRows>;
-  static constexpr int kTileElements = BLOCK_N * kLayout.row_chunks(COLUMNS) * Tile::kChunkElements;
+struct CopiedBlocks {
+  using Loader = TileLoader<BLOCK_N, COLUMNS, PADDED, kThreads, Element, kLayout.row_chunks(COLUMNS)>;
   Shared<Element> ring;
-  Shared<u64> barriers;  // of the slots, for tensor copies
-  const TensorMap& map;
-  bool by_engine;
-  const FlashTensor& tensor;
+  Global<const Element> head;  // its row 0
+  i64 row_stride;
   bool aligned;
   int blocks;
   int seqlen;
-  int kv_head;
-  int batch;
   Loader loader;  // at the next block
 
-  ATTUNE_FN KeySequence(Shared<Element> ring, Shared<u64> barriers, const TensorMap& map,
-                        const FlashTensor& tensor, bool is_aligned, const FlashFwdParams& params, int blocks,
-                        int kv_head, int batch)
+  ATTUNE_FN CopiedBlocks(Shared<Element> ring, Shared<u64>, const TensorMap&, const FlashTensor& tensor,
+                         bool is_aligned, int blocks, int seqlen, int kv_head, int batch)
       : ring(ring),
-        barriers(barriers),
-        map(map),
-        by_engine(TENSOR_COPIES && params.has_maps),
-        tensor(tensor),
+        head(row_of(tensor, batch, kv_head, 0)),
+        row_stride(tensor.row_stride),
         aligned(is_aligned),
         blocks(blocks),
-        seqlen(params.seqlen_kv),
-        kv_head(kv_head),
-        batch(batch),
-        loader(row_of(tensor, batch, kv_head, first_key_of(0)), tensor.row_stride, is_aligned) {}
+        seqlen(seqlen),
+        loader(head + (blocks - 1) * BLOCK_N * row_stride, row_stride, is_aligned) {}
 
-  ATTUNE_FN Tile tile(int step) const { return {ring + step % STAGES * kTileElements}; }
-  ATTUNE_FN int first_key_of(int step) const { return (blocks - 1 - step) * BLOCK_N; }
+  ATTUNE_FN Tile tile(int step) const { return {ring + step % STAGES * tile_elements<COLUMNS>()}; }
+
+  // Starts copying block `step`, if there is one; blocks come in order. The group is committed in any case,
+  // so that the number of groups in flight does not depend on the step.
+  ATTUNE_FN void load(int step) {
+    const int first_key = (blocks - 1 - step) * BLOCK_N;
+    if (first_key >= 0) {
+      if constexpr (KEEP_PLACES != 0) {
+        loader.load(tile(step), seqlen - first_key);
+        loader.move(-BLOCK_N);
+      } else {
+        Loader(head + first_key * row_stride, row_stride, aligned).load(tile(step), seqlen - first_key);
+      }
+    }
+    copy_async_commit();
+  }
+  ATTUNE_FN void await(int, u32) const {}
+};
+
+// The same, brought by the copy engine: one thread tells it to, and who has awaited a block may read it.
+template <int COLUMNS, int PADDED, typename Tile>
+struct TensorBlocks {
+  static constexpr u32 kTileBytes = tile_elements<COLUMNS>() * ELEMENT_BYTES;
+  Shared<Element> ring;
+  Shared<u64> barriers;  // of the slots
+  const TensorMap& map;
+  int blocks;
+  int kv_head;
+  int batch;
+
+  ATTUNE_FN TensorBlocks(Shared<Element> ring, Shared<u64> barriers, const TensorMap& map, const FlashTensor&,
+                         bool, int blocks, int, int kv_head, int batch)
+      : ring(ring), barriers(barriers), map(map), blocks(blocks), kv_head(kv_head), batch(batch) {}
+
+  ATTUNE_FN Tile tile(int step) const { return {ring + step % STAGES * tile_elements<COLUMNS>()}; }
 
   ATTUNE_FN void init_barriers() const {
     ATTUNE_UNROLL
     for (int slot = 0; slot < STAGES; ++slot)
       mbarrier_init(barriers + slot);
   }
-
-  // Starts copying block `step`, if there is one; blocks come in order. The group is committed in any case,
-  // so that the number of groups in flight does not depend on the step.
-  ATTUNE_FN void load(int step) {
-    if (by_engine) {
-      if (step < blocks && thread_index() == 0) {
-        mbarrier_expect(barriers + step % STAGES, kTileElements * ELEMENT_BYTES);
-        copy_tensor(tile(step).data, map, barriers + step % STAGES, first_key_of(step), kv_head, batch);
-      }
-    } else if (step < blocks) {
-      if constexpr (KEEP_PLACES != 0) {
-        loader.load(tile(step), seqlen - first_key_of(step));
-        loader.move(-BLOCK_N);
-      } else {
-        Loader(row_of(tensor, batch, kv_head, first_key_of(step)), tensor.row_stride, aligned)
-            .load(tile(step), seqlen - first_key_of(step));
-      }
+  ATTUNE_FN void load(int step) const {
+    if (step < blocks && thread_index() == 0) {
+      mbarrier_expect(barriers + step % STAGES, kTileBytes);
+      copy_tensor(tile(step).data, map, barriers + step % STAGES, (blocks - 1 - step) * BLOCK_N, kv_head,
+                  batch);
     }
-    copy_async_commit();
   }
-
-  // Waits for block `step`, if the copy engine brings it.
-  ATTUNE_FN void await(int step) const {
-    if (by_engine) mbarrier_wait(barriers + step % STAGES, static_cast<u32>(step / STAGES % 2));
-  }
+  // `phase` alternates with every turn of the ring.
+  ATTUNE_FN void await(int step, u32 phase) const { mbarrier_wait(barriers + step % STAGES, phase); }
 };
-using Keys = KeySequence<HEAD_DIM, kDim, KeyTile>;
-using Values = KeySequence<HEAD_DIM_V, kDimV, ValueTile>;
+
+#if TENSOR_COPIES
+using Keys = TensorBlocks<HEAD_DIM, kDim, KeyTile>;
+using Values = TensorBlocks<HEAD_DIM_V, kDimV, ValueTile>;
+#else
+using Keys = CopiedBlocks<HEAD_DIM, kDim, KeyTile>;
+using Values = CopiedBlocks<HEAD_DIM_V, kDimV, ValueTile>;
+#endif
 
 ATTUNE_FN void rescale(Output& output, const Real (&correction)[2 * kM]) {
   for (auto& panel : output.value) {
@@ -211,7 +229,7 @@ ATTUNE_FN void add_values(Output& output, Real (&score)[kM][kN][4], Statistics& 
 
 // Walks over the visible keys. Groups of copies are committed in the order K0 V0 K1 V1 ..., each STAGES tiles
 // ahead of its use, so that "at most 2 · STAGES - 2 groups in flight" means that the next tile to be used has
-// arrived.
+// arrived. Tensor copies go the same way; what is awaited there are their barriers.
 ATTUNE_FN void attend(Output& output, Statistics& rows, Query& query, Keys& keys, Values& values,
                       const FlashFwdParams& params, int blocks, int first_row, int warp_row) {
   const Real scale_log2 = scale_log2_of(params);
@@ -221,28 +239,30 @@ ATTUNE_FN void attend(Output& output, Statistics& rows, Query& query, Keys& keys
     values.load(step - 1);
     keys.load(step);
   }
+  u32 phase = 0;  // NOTE: computed from `step` instead, it made ptxas move all accumulators in every step
   ATTUNE_NO_UNROLL
   for (int step = 0; step < blocks; ++step) {
-    copy_async_wait<2 * STAGES - 2>();
+    if constexpr (TENSOR_COPIES == 0) copy_async_wait<2 * STAGES - 2>();
     block_barrier();  // K has arrived for everybody; everybody is done with the V of the step before
     values.load(step + STAGES - 1);
     if (step == 0) query.fetch();
-    keys.await(step);
+    keys.await(step, phase);
     Real score[kM][kN][4];
     multiply_queries_keys(score, query, keys.tile(step));
 
     // The second barrier comes before the softmax: nothing then stands between exponentials and products.
-    copy_async_wait<2 * STAGES - 2>();
+    if constexpr (TENSOR_COPIES == 0) copy_async_wait<2 * STAGES - 2>();
     block_barrier();  // V has arrived for everybody; everybody is done with this K
     keys.load(step + STAGES);
-    const int first_key = keys.first_key_of(step);
+    const int first_key = (blocks - 1 - step) * BLOCK_N;
     if (block_needs_mask<BLOCK_N, kCausal>(first_row, first_key, params.seqlen_kv, params.diagonal)) {
       apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
     }
     Real correction[2 * kM];
     if (raise_maximum(score, rows, correction, scale_log2)) rescale(output, correction);
-    values.await(step);
+    values.await(step, phase);
     add_values(output, score, rows, values.tile(step), scale_log2);
+    if ((step + 1) % STAGES == 0) phase ^= 1;
   }
   copy_async_wait<0>();
 }
@@ -288,16 +308,19 @@ ATTUNE_KERNEL(flash_fwd, FlashFwdParams, 32 * WARPS) {
     const int kv_head = tile.head / params.heads_per_kv;
     const Shared<u64> words = memory.as<u64>();
     Keys keys(memory + kLayout.k_offset(0) / ELEMENT_BYTES, words + kLayout.k_barrier_offset(0) / 8,
-              params.k_map, params.k, is_aligned(params, 1), params, blocks, kv_head, tile.batch);
+              params.k_map, params.k, is_aligned(params, 1), blocks, params.seqlen_kv, kv_head, tile.batch);
     Values values(memory + kLayout.v_offset(0) / ELEMENT_BYTES, words + kLayout.v_barrier_offset(0) / 8,
-                  params.v_map, params.v, is_aligned(params, 2), params, blocks, kv_head, tile.batch);
-    if constexpr (TENSOR_COPIES != 0) {
-      if (thread_index() == 0) {
-        keys.init_barriers();
-        values.init_barriers();
-        mbarrier_init_fence();
-      }
+                  params.v_map, params.v, is_aligned(params, 2), blocks, params.seqlen_kv, kv_head,
+                  tile.batch);
+#if TENSOR_COPIES
+    copy_async_commit();
+    copy_async_wait<0>();  // Q is there for everybody after the first block barrier
+    if (thread_index() == 0) {
+      keys.init_barriers();
+      values.init_barriers();
+      mbarrier_init_fence();
     }
+#endif
     attend(output, rows, query, keys, values, params, blocks, tile.first_row, tile.first_row + warp_rows);
   }
 

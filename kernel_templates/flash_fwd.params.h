@@ -28,5 +28,4 @@ struct FlashFwdParams {
   int q_tiles;       // tiles of BLOCK_M rows in seqlen_q
   int diagonal;      // causal: row i sees keys 0 to i + diagonal
   unsigned aligned;  // bit 0 to 3: every row of q, k, v, o starts on a boundary of 16 bytes
-  int has_maps;      // 1: k_map and v_map are there to copy by
 };

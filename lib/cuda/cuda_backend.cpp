@@ -71,7 +71,7 @@ CudaBackend::CudaBackend(int ordinal, std::string nvrtc_path, const Log& log)
       api_(driver_.api()),
       device_(read_cuda_device(driver_, context_->ordinal())),
       timer_(context_, device_.l2_bytes),
-      tensor_maps_(driver_) {
+      tensor_maps_(*context_) {
   PlanningScope scope(*context_);
   copy_stream_ = std::make_unique<CudaStream>(context_);
   log_.info("cuda: device {} is {} ({}, {} multiprocessors), driver {} for CUDA {}.{}", context_->ordinal(),

@@ -2,6 +2,8 @@
 
 #include <cuda.h>
 
+#include "base/error.h"
+#include "cuda/cuda_scope.h"
 #include "cuda/driver_api.inl"
 
 namespace attune {
@@ -9,15 +11,20 @@ namespace attune {
 static_assert(sizeof(TensorMap) == sizeof(CUtensorMap) && alignof(TensorMap) >= alignof(CUtensorMap));
 
 bool CudaTensorMaps::encode(TensorMap& map, const PanelTensor& tensor) const noexcept {
-  const DriverApi& api = driver_.api();
+  const DriverApi& api = context_.api();
   if (!api.tensor_map_encode_tiled || !api.tensor_map_replace_address) return false;
-  if (cache_.find(map, tensor)) {
-    return api.tensor_map_replace_address(reinterpret_cast<CUtensorMap*>(&map),
-                                          const_cast<void*>(tensor.data)) == CUDA_SUCCESS;
+  try {
+    const CurrentContext current(context_);  // NOTE: without one the driver encodes nothing
+    if (cache_.find(map, tensor)) {
+      return api.tensor_map_replace_address(reinterpret_cast<CUtensorMap*>(&map),
+                                            const_cast<void*>(tensor.data)) == CUDA_SUCCESS;
+    }
+    if (!encode_anew(map, tensor)) return false;
+    cache_.keep(map, tensor);
+    return true;
+  } catch (const Error&) {
+    return false;  // the context is lost, as the launch will say
   }
-  if (!encode_anew(map, tensor)) return false;
-  cache_.keep(map, tensor);
-  return true;
 }
 
 bool CudaTensorMaps::encode_anew(TensorMap& map, const PanelTensor& tensor) const noexcept {
@@ -33,7 +40,7 @@ bool CudaTensorMaps::encode_anew(TensorMap& map, const PanelTensor& tensor) cons
   const cuuint32_t box[kRank] = {PanelTensor::kPanelColumns, static_cast<cuuint32_t>(tensor.box_rows),
                                  static_cast<cuuint32_t>(panels), 1, 1};
   const cuuint32_t element_strides[kRank] = {1, 1, 1, 1, 1};
-  return driver_.api().tensor_map_encode_tiled(
+  return context_.api().tensor_map_encode_tiled(
              reinterpret_cast<CUtensorMap*>(&map),
              tensor.dtype == DType::f16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
              kRank, const_cast<void*>(tensor.data), sizes, strides, box, element_strides,

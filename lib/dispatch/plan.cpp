@@ -19,8 +19,11 @@ std::string text_of(const PlannedKernel& kernel) {
 // bits.
 uint64_t fingerprint_of(const KernelTable& table, const Backend& backend) {
   std::string text = fmt::format("{}\nsplit none\n", device_key(backend.name(), backend.device()));
-  for (const PlannedKernel& kernel : table.kernels)
+  for (const PlannedKernel& kernel : table.kernels) {
     text += fmt::format("{} {}\n", text_of(kernel), kernel.image_hash);
+    if (kernel.fallback)
+      text += fmt::format("else {} {}\n", text_of(*kernel.fallback), kernel.fallback->image_hash);
+  }
   for (const auto& [length_class, index] : table.classes)
     text += fmt::format("{}: {}\n", to_string(length_class), index);
   const std::string digits = content_hash(text);
@@ -67,10 +70,11 @@ void Plan::execute(const attune_attention_args& args, void* workspace, size_t wo
   check_workspace(this->workspace_bytes(), workspace, workspace_bytes);
   const Arguments arguments = resolve_arguments(capacity_, args);
   if (arguments.batch == 0 || arguments.seqlen_q == 0) return;
-  const PlannedKernel& kernel = kernel_for(arguments);
+  const PlannedKernel* kernel = &kernel_for(arguments);
   Launch launch;
-  kernel.family->pack(capacity_, kernel.shape, arguments, launch);
-  backend_.launch(*kernel.module, launch, stream);
+  while (!kernel->family->pack(capacity_, kernel->shape, arguments, launch))
+    kernel = kernel->fallback.get();
+  backend_.launch(*kernel->module, launch, stream);
 }
 
 }  // namespace attune

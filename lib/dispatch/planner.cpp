@@ -58,8 +58,19 @@ class Planner {
     }
   }
 
-  // Throws Error: COMPILE_FAILED, LAUNCH_FAILED for a kernel that cannot be loaded, or was tried and failed.
+  // The kernel with what takes over where it cannot. Throws Error: COMPILE_FAILED, LAUNCH_FAILED for a kernel
+  // that cannot be loaded, or was tried and failed.
   PlannedKernel build(Selection& selection) {
+    PlannedKernel kernel = build_one(selection);
+    if (std::optional<Config> config = kernel.family->fallback(kernel.config)) {
+      const ResourceUse use = kernel.family->resources(problem_, *config);
+      Selection fallback{.candidate = {.family = kernel.family, .config = *std::move(config), .use = use}};
+      kernel.fallback = std::make_shared<PlannedKernel>(build(fallback));
+    }
+    return kernel;
+  }
+
+  PlannedKernel build_one(Selection& selection) {
     const Candidate& candidate = selection.candidate;
     if (!selection.image) selection.image = image_of(candidate, problem_, resources_);
     const auto refuse = [&](Status status, std::string_view what, const std::string& reason) {

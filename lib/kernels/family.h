@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -74,7 +75,7 @@ struct LaunchShape {
   uint32_t shared_bytes = 0;  // dynamic
   int64_t rows = 0;           // a block's share of the work; which rows is the family's own affair
   int box_rows = 0;           // rows of a tensor copy; 0: the kernel has none
-  // Who describes tensors to the device's copy engine; null: nobody, threads copy.
+  // Who describes tensors to the device's copy engine; null: nobody.
   const TensorMapEncoder* tensor_maps = nullptr;
 };
 
@@ -102,15 +103,16 @@ class Family {
   virtual double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                                    const BudgetVerdict& verdict) const = 0;
   virtual LaunchShape launch_shape(const Problem& problem, const Config& config) const = 0;
-  // Packs a launch for these arguments. Allocates nothing.
-  virtual void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
-                    Launch& launch) const = 0;
+  // Packs a launch for these arguments; allocates nothing. False when the config's kernel cannot take them:
+  // then that of its fallback can.
+  [[nodiscard]] virtual bool pack(const Problem& problem, const LaunchShape& shape,
+                                  const Arguments& arguments, Launch& launch) const = 0;
+  // The config that takes over where `config` cannot; nothing: there is no such place.
+  virtual std::optional<Config> fallback(const Config&) const { return std::nullopt; }
+
+  // The same for one launch alone. Throws Error (LAUNCH_FAILED) where the config cannot take the arguments.
   void pack(const Problem& problem, const Config& config, const Arguments& arguments,
-            const TensorMapEncoder* tensor_maps, Launch& launch) const {
-    LaunchShape shape = launch_shape(problem, config);
-    shape.tensor_maps = tensor_maps;
-    pack(problem, shape, arguments, launch);
-  }
+            const TensorMapEncoder* tensor_maps, Launch& launch) const;
 };
 
 // A family with one config: the unit that is pruned, compiled, measured and chosen.

@@ -182,8 +182,16 @@ class FlashFwd final : public Family {
             .box_rows = config.at("TENSOR_COPIES") ? config.at("BLOCK_N") : 0};
   }
 
-  void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+  bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override;
+
+  // The copy engine brings rows that start on 16 bytes; threads bring any.
+  std::optional<Config> fallback(const Config& config) const override {
+    if (config.at("TENSOR_COPIES") == 0) return std::nullopt;
+    Config copied = config;
+    copied.set("TENSOR_COPIES", 0);
+    return copied;
+  }
 };
 
 // Clock cycles of a block for each resource, the largest of which bounds a full multiprocessor; what does not
@@ -220,14 +228,12 @@ double FlashFwd::predicted_seconds(const Problem& problem, const Config& config,
   return rounded * (steps * step_cycles + 1500) / device.clock_hz;
 }
 
-// Describes K and V to the copy engine; false when threads must copy them.
+// Describes K and V to the copy engine; false when it cannot bring them.
 bool describe_keys_and_values(FlashFwdParams& params, const Problem& problem, const LaunchShape& shape,
                               int64_t batch, int64_t rows) {
   constexpr unsigned kAlignedKeysAndValues = 6;
-  if (shape.box_rows == 0 || !shape.tensor_maps || rows == 0 ||
-      (params.aligned & kAlignedKeysAndValues) != kAlignedKeysAndValues) {
-    return false;
-  }
+  if (rows == 0) return true;  // nobody asks
+  if (!shape.tensor_maps || (params.aligned & kAlignedKeysAndValues) != kAlignedKeysAndValues) return false;
   const auto describe = [&](TensorMap& map, const FlashTensor& tensor, int64_t columns) {
     return shape.tensor_maps->encode(map, {.data = tensor.data,
                                            .dtype = problem.dtype,
@@ -244,7 +250,7 @@ bool describe_keys_and_values(FlashFwdParams& params, const Problem& problem, co
          describe(params.v_map, params.v, problem.head_dim_v);
 }
 
-void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+bool FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                     Launch& launch) const {
   const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
   const int64_t q_tiles = (nq + shape.rows - 1) / shape.rows;
@@ -278,7 +284,7 @@ void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
   params.q_tiles = static_cast<int>(q_tiles);
   params.diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk));
   params.aligned = aligned_bit(q, 0) | aligned_bit(k, 1) | aligned_bit(v, 2) | aligned_bit(o, 3);
-  params.has_maps = describe_keys_and_values(params, problem, shape, batch, nk) ? 1 : 0;
+  if (shape.box_rows > 0 && !describe_keys_and_values(params, problem, shape, batch, nk)) return false;
   launch.region_count = 0;
   launch.grid = static_cast<uint32_t>(blocks);
   launch.block = shape.threads;
@@ -295,6 +301,7 @@ void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
     launch.add_region(arguments.lse, static_cast<size_t>(batch * problem.heads_q * nq) *
                                          size_of(statistics_dtype(problem.dtype)));
   }
+  return true;
 }
 
 }  // namespace

@@ -242,9 +242,9 @@ TEST_CASE("packing again leaves nothing of the launch before") {
   flash_fwd().pack(problem, config, arguments, nullptr, fresh);
   CHECK(launch.region_count == fresh.region_count);
   REQUIRE(launch.parameter_bytes == fresh.parameter_bytes);
-  // Beside the tensor maps, which nobody reads where has_maps is 0.
+  // Beside the tensor maps, which nobody reads here.
   constexpr size_t kBegin = offsetof(FlashFwdParams, q);
-  constexpr size_t kEnd = offsetof(FlashFwdParams, has_maps) + sizeof(int);
+  constexpr size_t kEnd = offsetof(FlashFwdParams, aligned) + sizeof(unsigned);
   CHECK(std::equal(launch.parameters.begin() + kBegin, launch.parameters.begin() + kEnd,
                    fresh.parameters.begin() + kBegin));
 }
@@ -279,12 +279,13 @@ TEST_CASE("flash_fwd describes K and V to the copy engine where it can") {
                       .seqlen_q = 70,
                       .seqlen_kv = 100};
   NotingEncoder encoder;
-  const auto has_maps = [&](const TensorMapEncoder* maps) {
+  const auto takes = [&](const TensorMapEncoder* maps) {
+    LaunchShape shape = flash_fwd().launch_shape(problem, config);
+    shape.tensor_maps = maps;
     Launch launch;
-    flash_fwd().pack(problem, config, arguments, maps, launch);
-    return reinterpret_cast<const FlashFwdParams*>(launch.parameters.data())->has_maps;
+    return flash_fwd().pack(problem, shape, arguments, launch);
   };
-  CHECK(has_maps(&encoder) == 1);
+  CHECK(takes(&encoder));
   REQUIRE(encoder.asked.size() == 2);
   const PanelTensor& values = encoder.asked[1];
   CHECK(encoder.asked[0].data == address(0x20000));
@@ -299,26 +300,40 @@ TEST_CASE("flash_fwd describes K and V to the copy engine where it can") {
   CHECK(values.box_rows == 48);
 
   SECTION("not without an engine") {
-    CHECK(has_maps(nullptr) == 0);
+    CHECK_FALSE(takes(nullptr));
+    Launch launch;
+    CHECK(caught([&] { flash_fwd().pack(problem, config, arguments, nullptr, launch); }) ==
+          Caught{ATTUNE_ERROR_LAUNCH_FAILED,
+                 "flash_fwd " + to_string(config) + " cannot take these tensors: there is no copy engine"});
   }
   SECTION("not when it refuses one of the two") {
     encoder = {};
     encoder.encodes = 1;
-    CHECK(has_maps(&encoder) == 0);
+    CHECK_FALSE(takes(&encoder));
   }
   SECTION("not rows that start anywhere, though Q's may") {
     encoder = {};
     arguments.q.data = address(0x10002);
-    CHECK(has_maps(&encoder) == 1);
+    CHECK(takes(&encoder));
     encoder = {};
     arguments.v.data = address(0x30002);
-    CHECK(has_maps(&encoder) == 0);
+    CHECK_FALSE(takes(&encoder));
     CHECK(encoder.asked.empty());
   }
-  SECTION("not when there are no keys") {
+  SECTION("with nothing to describe when there are no keys") {
     encoder = {};
     arguments.seqlen_kv = 0;
-    CHECK(has_maps(&encoder) == 0);
+    CHECK(takes(nullptr));
+  }
+  SECTION("or else its fallback takes over, which takes all") {
+    const std::optional<Config> fallback = flash_fwd().fallback(config);
+    REQUIRE(fallback);
+    CHECK(fallback->at("TENSOR_COPIES") == 0);
+    CHECK(fallback->at("BLOCK_N") == 48);
+    CHECK_FALSE(flash_fwd().fallback(*fallback));
+    arguments.v.data = address(0x30002);
+    Launch launch;
+    CHECK(flash_fwd().pack(problem, flash_fwd().launch_shape(problem, *fallback), arguments, launch));
   }
 }
 

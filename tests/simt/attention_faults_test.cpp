@@ -158,15 +158,18 @@ TEST_CASE("every barrier and wait of flash_fwd with tensor copies is missed when
       INFO("stages " << stages << ", barrier " << i);
       check_reported(with_nth(good, "flash_fwd.cuh", "block_barrier();", i, ";"), work.launch, "shared byte");
     }
-    for (const char* wait : {"keys.await(step);", "values.await(step);"})
+    for (const char* wait : {"keys.await(step, phase);", "values.await(step, phase);"})
       check_reported(with_change(good, "flash_fwd.cuh", wait, ""), work.launch,
                      "where a tensor copy is in flight");
-    check_reported(with_change(good, "flash_fwd.cuh", "step / STAGES % 2", "(step / STAGES + 1) % 2"),
-                   work.launch, "mbarrier");
-    check_reported(with_change(good, "flash_fwd.cuh", "kTileElements * ELEMENT_BYTES", "kTileElements"),
+    check_reported(with_change(good, "flash_fwd.cuh", "u32 phase = 0;", "u32 phase = 1;"), work.launch,
+                   "mbarrier");
+    check_reported(with_change(good, "flash_fwd.cuh", "tile_elements<COLUMNS>() * ELEMENT_BYTES",
+                               "tile_elements<COLUMNS>()"),
                    work.launch, "bytes are missing");
-    check_reported(with_change(good, "flash_fwd.cuh", "        mbarrier_init_fence();\n", ""), work.launch,
+    check_reported(with_change(good, "flash_fwd.cuh", "      mbarrier_init_fence();\n", ""), work.launch,
                    "no mbarrier_init_fence");
+    check_reported(with_change(good, "flash_fwd.cuh", "copy_async_wait<0>();  // Q is", "// Q is"),
+                   work.launch, "where an asynchronous copy is in flight");
   }
 }
 
