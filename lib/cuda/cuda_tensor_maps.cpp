@@ -12,13 +12,10 @@ static_assert(sizeof(TensorMap) == sizeof(CUtensorMap) && alignof(TensorMap) >= 
 
 bool CudaTensorMaps::encode(TensorMap& map, const PanelTensor& tensor) const noexcept {
   const DriverApi& api = context_.api();
-  if (!api.tensor_map_encode_tiled || !api.tensor_map_replace_address) return false;
+  if (cache_.find(map, tensor)) return true;
+  if (!api.tensor_map_encode_tiled) return false;
   try {
     const CurrentContext current(context_);  // NOTE: without one the driver encodes nothing
-    if (cache_.find(map, tensor)) {
-      return api.tensor_map_replace_address(reinterpret_cast<CUtensorMap*>(&map),
-                                            const_cast<void*>(tensor.data)) == CUDA_SUCCESS;
-    }
     if (!encode_anew(map, tensor)) return false;
     cache_.keep(map, tensor);
     return true;

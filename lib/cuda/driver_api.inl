@@ -73,7 +73,6 @@
      const cuuint64_t* strides, const cuuint32_t* box, const cuuint32_t* element_strides,                      \
      CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion,           \
      CUtensorMapFloatOOBfill fill))                                                                            \
-  X(optional, tensor_map_replace_address, "cuTensorMapReplaceAddress", (CUtensorMap * map, void* address))     \
   X(required, launch_kernel, "cuLaunchKernel",                                                                 \
     (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, \
      unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters, void** extra))

@@ -4,21 +4,24 @@ namespace attune {
 
 TensorMapCache::Key TensorMapCache::key_of(const PanelTensor& tensor) {
   const auto word = [](int64_t value) { return static_cast<uint64_t>(value); };
-  return {word(tensor.batch),        word(tensor.heads),
-          word(tensor.rows),         word(tensor.columns),
-          word(tensor.row_stride),   word(tensor.head_stride),
-          word(tensor.batch_stride), word(tensor.box_rows) << 8 | static_cast<uint64_t>(tensor.dtype)};
+  return {reinterpret_cast<uint64_t>(tensor.data),
+          word(tensor.rows),
+          word(tensor.box_rows) << 8 | static_cast<uint64_t>(tensor.dtype),
+          word(tensor.batch),
+          word(tensor.heads),
+          word(tensor.columns),
+          word(tensor.row_stride),
+          word(tensor.head_stride),
+          word(tensor.batch_stride)};
 }
 
+// Tensors that are in use together differ in their address, rows or box.
 size_t TensorMapCache::slot_of(const Key& key) {
-  uint64_t hash = 0;
-  for (const uint64_t word : key)
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15;  // 2^64 over the golden ratio
-  return hash >> 58;
+  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // 2^64 over the golden ratio
+  return (key[0] ^ key[1] << 40 ^ key[2] << 32) * kGolden >> (64 - kSlotBits);
 }
 
 bool TensorMapCache::find(TensorMap& map, const PanelTensor& tensor) const noexcept {
-  static_assert(kSlots == size_t{1} << (64 - 58));
   const Key key = key_of(tensor);
   const Slot& slot = slots_[slot_of(key)];
   const uint32_t before = slot.sequence.load(std::memory_order_acquire);

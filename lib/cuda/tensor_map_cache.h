@@ -1,6 +1,5 @@
-// TensorMapCache: tensor maps encoded lately, whatever their address. Encoding takes a tenth of a
-// microsecond, and callers come back with the same shapes; replacing the address of a known map takes a tenth
-// of that.
+// TensorMapCache: the tensor maps encoded lately. Encoding takes a tenth of a microsecond, and callers come
+// back with the same tensors.
 #pragma once
 
 #include <array>
@@ -15,13 +14,13 @@ namespace attune {
 // For any number of threads, none of which ever waits: a slot that is being written is a miss.
 class TensorMapCache {
  public:
-  // Copies the map of a tensor like this one, at another address maybe. False when it is not known.
+  // Copies the tensor's map. False when it is not known.
   bool find(TensorMap& map, const PanelTensor& tensor) const noexcept;
   void keep(const TensorMap& map, const PanelTensor& tensor) noexcept;
 
  private:
-  static constexpr size_t kSlots = 64;
-  static constexpr size_t kKeyWords = 8;
+  static constexpr int kSlotBits = 8;  // K and V of a hundred layers
+  static constexpr size_t kKeyWords = 9;
   static constexpr size_t kMapWords = sizeof(TensorMap) / sizeof(uint64_t);
   using Key = std::array<uint64_t, kKeyWords>;
 
@@ -34,7 +33,7 @@ class TensorMapCache {
   static Key key_of(const PanelTensor& tensor);
   static size_t slot_of(const Key& key);
 
-  std::array<Slot, kSlots> slots_;
+  std::array<Slot, size_t{1} << kSlotBits> slots_;
 };
 
 }  // namespace attune
