@@ -8,7 +8,7 @@
 //
 // A block owns BLOCK_M query rows of one head; each of its WARPS warps owns 16 · M of them and never
 // exchanges data with the others, who only share the K and V tiles. Copies of K and V run STAGES tiles ahead
-// of the products.
+// of the products; all threads make them, or with TENSOR_COPIES one thread tells the copy engine to.
 #include "attune_config.h"
 
 // Tunables. The defaults make the file readable and compilable on its own.
@@ -29,6 +29,9 @@
 #endif
 #ifndef KEEP_PLACES
 #define KEEP_PLACES 0  // 1: threads keep their places in K and V in registers
+#endif
+#ifndef TENSOR_COPIES
+#define TENSOR_COPIES 0  // 1: the copy engine of sm_90 and later brings K and V, where it can
 #endif
 
 // The problem.
@@ -70,7 +73,8 @@ using Real = double;  // of scores, statistics and sums
 using Real = float;
 #endif
 
-constexpr FlashFwdLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V, BLOCK_M, BLOCK_N, STAGES};
+constexpr FlashFwdLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V,        BLOCK_M,
+                                 BLOCK_N,       STAGES,   TENSOR_COPIES != 0};
 constexpr int kThreads = 32 * WARPS;
 constexpr int kDim = kLayout.padded_dim();
 constexpr int kDimV = kLayout.padded_dim_v();
@@ -81,8 +85,9 @@ static_assert(BLOCK_M % (16 * WARPS) == 0, "every warp owns whole fragments of 1
 static_assert(BLOCK_N % 16 == 0, "keys are multiplied in steps of 16");
 
 using QueryTile = SharedTile<Element, kLayout.k_row_chunks()>;
-using KeyTile = SharedTile<Element, kLayout.k_row_chunks()>;
-using ValueTile = SharedTile<Element, kLayout.v_row_chunks()>;
+constexpr int kPanelRows = TENSOR_COPIES ? BLOCK_N : 0;
+using KeyTile = SharedTile<Element, kLayout.k_row_chunks(), kPanelRows>;
+using ValueTile = SharedTile<Element, kLayout.v_row_chunks(), kPanelRows>;
 using OutputTile = SharedTile<Element, kLayout.v_row_chunks()>;  // in the place of Q
 using Query = QueryFragment<Element, kM, kDim, kLayout.k_row_chunks(), Q_IN_REGISTERS != 0>;
 using Output = OutputFragment<Element, kM, kDimV>;
@@ -98,51 +103,101 @@ ATTUNE_FN Real scale_log2_of(const FlashFwdParams& params) {
   return sizeof(Real) == 8 ? static_cast<Real>(params.scale_log2_f64) : static_cast<Real>(params.scale_log2);
 }
 
+// Of a tile of K or V with so many columns.
+template <int COLUMNS>
+ATTUNE_FN constexpr int tile_elements() {
+  return BLOCK_N * kLayout.row_chunks(COLUMNS) * 16 / ELEMENT_BYTES;
+}
+
 // Element 0 of row `row` of a head.
 ATTUNE_FN Global<const Element> row_of(const FlashTensor& tensor, int batch, int head, int row) {
   const i64 offset = batch * tensor.batch_stride + head * tensor.head_stride + row * tensor.row_stride;
   return Global<const Element>(static_cast<const Element*>(tensor.data)) + offset;
 }
 
-// The blocks of K or V that a tile walks over, last block first, on their way into a ring of STAGES tiles.
+// The blocks of K or V that a tile walks over, last block first, on their way into a ring of STAGES tiles:
+// block `step` of them goes into slot step % STAGES. Here all threads copy, and a block has arrived for
+// everybody when each has waited (copy_async_wait) and they have met at a block barrier.
 template <int COLUMNS, int PADDED, typename Tile>
-struct KeySequence {
+struct CopiedBlocks {
   using Loader = TileLoader<BLOCK_N, COLUMNS, PADDED, kThreads, Element, kLayout.row_chunks(COLUMNS)>;
+  Shared<Element> ring;
   Global<const Element> head;  // its row 0
   i64 row_stride;
   bool aligned;
+  int blocks;
+  int seqlen;
   Loader loader;  // at the next block
 
-  ATTUNE_FN KeySequence(const FlashTensor& tensor, bool is_aligned, int batch, int kv_head, int first_key)
-      : head(row_of(tensor, batch, kv_head, 0)),
+  ATTUNE_FN CopiedBlocks(Shared<Element> ring, Shared<u64>, const TensorMap&, const FlashTensor& tensor,
+                         bool is_aligned, int blocks, int seqlen, int kv_head, int batch)
+      : ring(ring),
+        head(row_of(tensor, batch, kv_head, 0)),
         row_stride(tensor.row_stride),
         aligned(is_aligned),
-        loader(head + first_key * row_stride, row_stride, is_aligned) {}
+        blocks(blocks),
+        seqlen(seqlen),
+        loader(head + (blocks - 1) * BLOCK_N * row_stride, row_stride, is_aligned) {}
 
-  // Starts loading the next block, the one at `first_key`, unless that is negative; the group is committed in
-  // any case, so that the number of groups in flight does not depend on the step.
-  ATTUNE_FN void load_next(const Tile& tile, int first_key, int seqlen) {
+  ATTUNE_FN Tile tile(int step) const { return {ring + step % STAGES * tile_elements<COLUMNS>()}; }
+
+  // Starts copying block `step`, if there is one; blocks come in order. The group is committed in any case,
+  // so that the number of groups in flight does not depend on the step.
+  ATTUNE_FN void load(int step) {
+    const int first_key = (blocks - 1 - step) * BLOCK_N;
     if (first_key >= 0) {
       if constexpr (KEEP_PLACES != 0) {
-        loader.load(tile, seqlen - first_key);
+        loader.load(tile(step), seqlen - first_key);
         loader.move(-BLOCK_N);
       } else {
-        Loader(head + first_key * row_stride, row_stride, aligned).load(tile, seqlen - first_key);
+        Loader(head + first_key * row_stride, row_stride, aligned).load(tile(step), seqlen - first_key);
       }
     }
     copy_async_commit();
   }
+  ATTUNE_FN void await(int, u32) const {}
 };
-using Keys = KeySequence<HEAD_DIM, kDim, KeyTile>;
-using Values = KeySequence<HEAD_DIM_V, kDimV, ValueTile>;
 
-// The rings of K and V tiles in shared memory.
-struct Rings {
-  Shared<Element> memory;
+// The same, brought by the copy engine: one thread tells it to, and who has awaited a block may read it.
+template <int COLUMNS, int PADDED, typename Tile>
+struct TensorBlocks {
+  static constexpr u32 kTileBytes = tile_elements<COLUMNS>() * ELEMENT_BYTES;
+  Shared<Element> ring;
+  Shared<u64> barriers;  // of the slots
+  const TensorMap& map;
+  int blocks;
+  int kv_head;
+  int batch;
 
-  ATTUNE_FN KeyTile k(int step) const { return {memory + kLayout.k_offset(step % STAGES) / ELEMENT_BYTES}; }
-  ATTUNE_FN ValueTile v(int step) const { return {memory + kLayout.v_offset(step % STAGES) / ELEMENT_BYTES}; }
+  ATTUNE_FN TensorBlocks(Shared<Element> ring, Shared<u64> barriers, const TensorMap& map, const FlashTensor&,
+                         bool, int blocks, int, int kv_head, int batch)
+      : ring(ring), barriers(barriers), map(map), blocks(blocks), kv_head(kv_head), batch(batch) {}
+
+  ATTUNE_FN Tile tile(int step) const { return {ring + step % STAGES * tile_elements<COLUMNS>()}; }
+
+  ATTUNE_FN void init_barriers() const {
+    ATTUNE_UNROLL
+    for (int slot = 0; slot < STAGES; ++slot)
+      mbarrier_init(barriers + slot);
+  }
+  ATTUNE_FN void load(int step) const {
+    if (step < blocks && thread_index() == 0) {
+      mbarrier_expect(barriers + step % STAGES, kTileBytes);
+      copy_tensor(tile(step).data, map, barriers + step % STAGES, (blocks - 1 - step) * BLOCK_N, kv_head,
+                  batch);
+    }
+  }
+  // `phase` alternates with every turn of the ring.
+  ATTUNE_FN void await(int step, u32 phase) const { mbarrier_wait(barriers + step % STAGES, phase); }
 };
+
+#if TENSOR_COPIES
+using Keys = TensorBlocks<HEAD_DIM, kDim, KeyTile>;
+using Values = TensorBlocks<HEAD_DIM_V, kDimV, ValueTile>;
+#else
+using Keys = CopiedBlocks<HEAD_DIM, kDim, KeyTile>;
+using Values = CopiedBlocks<HEAD_DIM_V, kDimV, ValueTile>;
+#endif
 
 ATTUNE_FN void rescale(Output& output, const Real (&correction)[2 * kM]) {
   for (auto& panel : output.value) {
@@ -172,40 +227,42 @@ ATTUNE_FN void add_values(Output& output, Real (&score)[kM][kN][4], Statistics& 
   }
 }
 
-// Walks over the visible keys, `blocks` blocks of them. Groups of copies are committed in the order K0 V0 K1
-// V1
-// ..., each STAGES tiles ahead of its use, so that "at most 2 · STAGES - 2 groups in flight" means that the
-// next tile to be used has arrived.
-ATTUNE_FN void attend(Output& output, Statistics& rows, Query& query, const Rings& rings, Keys& keys,
-                      Values& values, const FlashFwdParams& params, int blocks, int first_row, int warp_row) {
+// Walks over the visible keys. Groups of copies are committed in the order K0 V0 K1 V1 ..., each STAGES tiles
+// ahead of its use, so that "at most 2 · STAGES - 2 groups in flight" means that the next tile to be used has
+// arrived. Tensor copies go the same way; what is awaited there are their barriers.
+ATTUNE_FN void attend(Output& output, Statistics& rows, Query& query, Keys& keys, Values& values,
+                      const FlashFwdParams& params, int blocks, int first_row, int warp_row) {
   const Real scale_log2 = scale_log2_of(params);
-  const auto first_key_of = [&](int step) { return (blocks - 1 - step) * BLOCK_N; };
-  keys.load_next(rings.k(0), first_key_of(0), params.seqlen_kv);
+  keys.load(0);
   ATTUNE_UNROLL
   for (int step = 1; step < STAGES; ++step) {
-    values.load_next(rings.v(step - 1), first_key_of(step - 1), params.seqlen_kv);
-    keys.load_next(rings.k(step), first_key_of(step), params.seqlen_kv);
+    values.load(step - 1);
+    keys.load(step);
   }
+  u32 phase = 0;  // NOTE: computed from `step` instead, it made ptxas move all accumulators in every step
   ATTUNE_NO_UNROLL
   for (int step = 0; step < blocks; ++step) {
-    copy_async_wait<2 * STAGES - 2>();
+    if constexpr (TENSOR_COPIES == 0) copy_async_wait<2 * STAGES - 2>();
     block_barrier();  // K has arrived for everybody; everybody is done with the V of the step before
-    values.load_next(rings.v(step + STAGES - 1), first_key_of(step + STAGES - 1), params.seqlen_kv);
+    values.load(step + STAGES - 1);
     if (step == 0) query.fetch();
+    keys.await(step, phase);
     Real score[kM][kN][4];
-    multiply_queries_keys(score, query, rings.k(step));
+    multiply_queries_keys(score, query, keys.tile(step));
 
     // The second barrier comes before the softmax: nothing then stands between exponentials and products.
-    copy_async_wait<2 * STAGES - 2>();
+    if constexpr (TENSOR_COPIES == 0) copy_async_wait<2 * STAGES - 2>();
     block_barrier();  // V has arrived for everybody; everybody is done with this K
-    keys.load_next(rings.k(step + STAGES), first_key_of(step + STAGES), params.seqlen_kv);
-    const int first_key = first_key_of(step);
+    keys.load(step + STAGES);
+    const int first_key = (blocks - 1 - step) * BLOCK_N;
     if (block_needs_mask<BLOCK_N, kCausal>(first_row, first_key, params.seqlen_kv, params.diagonal)) {
       apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
     }
     Real correction[2 * kM];
     if (raise_maximum(score, rows, correction, scale_log2)) rescale(output, correction);
-    add_values(output, score, rows, rings.v(step), scale_log2);
+    values.await(step, phase);
+    add_values(output, score, rows, values.tile(step), scale_log2);
+    if ((step + 1) % STAGES == 0) phase ^= 1;
   }
   copy_async_wait<0>();
 }
@@ -235,7 +292,6 @@ ATTUNE_KERNEL(flash_fwd, FlashFwdParams, 32 * WARPS) {
                                                                    params.seqlen_kv, params.diagonal);
   const int warp_rows = 16 * kM * warp_index();  // of the tile, before this warp's
   const Shared<Element> memory = dynamic_shared<Element>(0);
-  const Rings rings{memory};
   const QueryTile q_tile{memory + kLayout.q_offset() / ELEMENT_BYTES};
   Query query(q_tile.from_row(warp_rows));
   Output output;
@@ -250,11 +306,22 @@ ATTUNE_KERNEL(flash_fwd, FlashFwdParams, 32 * WARPS) {
         row_of(params.q, tile.batch, tile.head, tile.first_row), params.q.row_stride, is_aligned(params, 0));
     queries.load(q_tile, params.seqlen_q - tile.first_row);
     const int kv_head = tile.head / params.heads_per_kv;
-    const int last_block = (blocks - 1) * BLOCK_N;
-    Keys keys(params.k, is_aligned(params, 1), tile.batch, kv_head, last_block);
-    Values values(params.v, is_aligned(params, 2), tile.batch, kv_head, last_block);
-    attend(output, rows, query, rings, keys, values, params, blocks, tile.first_row,
-           tile.first_row + warp_rows);
+    const Shared<u64> words = memory.as<u64>();
+    Keys keys(memory + kLayout.k_offset(0) / ELEMENT_BYTES, words + kLayout.k_barrier_offset(0) / 8,
+              params.k_map, params.k, is_aligned(params, 1), blocks, params.seqlen_kv, kv_head, tile.batch);
+    Values values(memory + kLayout.v_offset(0) / ELEMENT_BYTES, words + kLayout.v_barrier_offset(0) / 8,
+                  params.v_map, params.v, is_aligned(params, 2), blocks, params.seqlen_kv, kv_head,
+                  tile.batch);
+#if TENSOR_COPIES
+    copy_async_commit();
+    copy_async_wait<0>();  // Q is there for everybody after the first block barrier
+    if (thread_index() == 0) {
+      keys.init_barriers();
+      values.init_barriers();
+      mbarrier_init_fence();
+    }
+#endif
+    attend(output, rows, query, keys, values, params, blocks, tile.first_row, tile.first_row + warp_rows);
   }
 
   quad_sum(rows.sum);

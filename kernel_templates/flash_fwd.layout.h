@@ -3,10 +3,10 @@
 
 namespace attune {
 
-// Shared memory, from byte 0:   Q [block_m] | K ring [stages][block_n] | V ring [stages][block_n]
+// Shared memory, from byte 0:   Q [block_m] | K ring [stages][block_n] | V ring [stages][block_n] | barriers
 // Rows of 16-bit elements are dense and swizzled (tile/shared_tile.cuh). Rows of wider elements are read by
 // ordinary loads, where a swizzle would cost instructions: they are padded to an odd number of 16-byte chunks
-// instead. The output tile is staged in Q's place.
+// instead. The output tile is staged in Q's place. Tensor copies need a barrier for each slot of the rings.
 struct FlashFwdLayout {
   int element_bytes;
   int head_dim;    // of q and k
@@ -14,6 +14,7 @@ struct FlashFwdLayout {
   int block_m;     // query rows of a block
   int block_n;     // keys of a step
   int stages;      // K and V tiles in flight
+  bool tensor_copies;
 
   // Columns a product runs over: whole k-steps of 16, zero beyond the head dimension.
   static constexpr int padded(int dim) { return (dim + 15) / 16 * 16; }
@@ -37,7 +38,9 @@ struct FlashFwdLayout {
   constexpr int v_offset(int slot) const {
     return q_bytes() + stages * k_tile_bytes() + slot * v_tile_bytes();
   }
-  constexpr int shared_bytes() const { return v_offset(stages); }
+  constexpr int k_barrier_offset(int slot) const { return v_offset(stages) + 8 * slot; }
+  constexpr int v_barrier_offset(int slot) const { return k_barrier_offset(stages + slot); }
+  constexpr int shared_bytes() const { return v_offset(stages) + (tensor_copies ? 16 * stages : 0); }
 };
 
 }  // namespace attune

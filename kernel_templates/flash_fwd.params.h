@@ -2,6 +2,8 @@
 // parameter.
 #pragma once
 
+#include "isa/tensor_map.h"
+
 // Address and element strides of a [batch, head, row, column] tensor; columns are dense.
 struct FlashTensor {
   void* data;
@@ -11,6 +13,8 @@ struct FlashTensor {
 };
 
 struct FlashFwdParams {
+  TensorMap k_map,
+      v_map;  // of K and V as [batch, head, panel of 64 columns, row, column], in boxes of BLOCK_N rows
   FlashTensor q, k, v, o;
   void* lse;         // [batch, heads_q, seqlen_q], dense, f32 (f64 for f64); null: not written
   float scale;       // of the scores

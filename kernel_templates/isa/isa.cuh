@@ -15,4 +15,5 @@
 #else
 #include "isa/portable.cuh"
 #include "isa/sm80.cuh"
+#include "isa/sm90.cuh"
 #endif

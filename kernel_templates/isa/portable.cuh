@@ -205,6 +205,11 @@ struct Shared {
 
   ATTUNE_FN explicit Shared(u32 address) : start(address) {}
   ATTUNE_FN Shared operator+(int elements) const { return Shared(address_of(elements)); }
+  // The same place as elements of another type.
+  template <typename U>
+  ATTUNE_FN Shared<U> as() const {
+    return Shared<U>(start);
+  }
   ATTUNE_FN T load(int index) const {
     Bits bits;
     load_shared(address_of(index), bits);

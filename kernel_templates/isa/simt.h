@@ -240,6 +240,10 @@ struct Shared {
     return shared;
   }
   ATTUNE_FN Shared operator+(int elements) const { return at_byte(byte(elements)); }
+  template <typename U>
+  ATTUNE_FN Shared<U> as() const {
+    return Shared<U>::at_byte(offset_);
+  }
   ATTUNE_FN T load(int index, attune_simt_site site = simt::here()) const { return read<Value>(index, site); }
   ATTUNE_FN void store(int index, T value, attune_simt_site site = simt::here()) const {
     write(index, value, site);
@@ -390,3 +394,5 @@ ATTUNE_FN void multiply_tiles(float (&c)[M][N][4], const u32 (&a)[M][4], const u
 }
 
 }  // namespace attune
+
+#include "isa/simt_tensor_copies.h"

@@ -7,7 +7,7 @@
 // here is a new ABI version.
 #pragma once
 
-#define ATTUNE_SIMT_ABI_VERSION 2u
+#define ATTUNE_SIMT_ABI_VERSION 3u
 
 // Where in the template a verb was called: what reports name.
 struct attune_simt_site {
@@ -16,6 +16,7 @@ struct attune_simt_site {
 };
 
 struct attune_simt_api;
+struct TensorMap;
 
 struct attune_simt_thread {
   const attune_simt_api* api;
@@ -63,6 +64,14 @@ struct attune_simt_api {
                        attune_simt_site);
   void (*copy_async_commit)(attune_simt_thread*);
   void (*copy_async_wait)(attune_simt_thread*, int pending);
+
+  // Barriers at byte offsets of shared memory, and copies of tensors that arrive there.
+  void (*mbarrier_init)(attune_simt_thread*, long long barrier, attune_simt_site);
+  void (*mbarrier_init_fence)(attune_simt_thread*);
+  void (*mbarrier_expect)(attune_simt_thread*, long long barrier, unsigned bytes, attune_simt_site);
+  void (*mbarrier_wait)(attune_simt_thread*, long long barrier, unsigned parity, attune_simt_site);
+  void (*copy_tensor)(attune_simt_thread*, long long offset, const TensorMap* map, long long barrier, int row,
+                      int head, int batch, attune_simt_site);
 };
 
 // Exported by a compiled template as `attune_simt_kernel`.

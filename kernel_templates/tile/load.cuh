@@ -8,10 +8,10 @@ namespace attune {
 // Blocks of ROWS rows of COLUMNS elements, PADDED of them per row in shared memory, that all THREADS threads
 // of the block copy together. Each thread keeps its place in global memory, so that stepping from block to
 // block is one addition.
-template <int ROWS, int COLUMNS, int PADDED, int THREADS, typename T, int ROW_CHUNKS>
+template <int ROWS, int COLUMNS, int PADDED, int THREADS, typename T, int ROW_CHUNKS, int PANEL_ROWS = 0>
 class TileLoader {
  public:
-  using Tile = SharedTile<T, ROW_CHUNKS>;
+  using Tile = SharedTile<T, ROW_CHUNKS, PANEL_ROWS>;
 
   // `data` is the first row of the first block, `aligned` whether every row starts on a boundary of 16 bytes.
   ATTUNE_FN TileLoader(Global<const T> data, i64 stride, bool aligned)
@@ -45,7 +45,7 @@ class TileLoader {
   template <bool EVERY_ROW>
   ATTUNE_FN void copy_chunks(const Tile& tile, int valid_rows) const {
     constexpr int kTotal = ROWS * kChunks;
-    const TileCursor<T, ROW_CHUNKS> cursor(tile, first_row(), first_column());
+    const TileCursor<T, ROW_CHUNKS, PANEL_ROWS> cursor(tile, first_row(), first_column());
     const i64 pass_stride = THREADS / kChunks * stride_;
     Global<const T> from = place_;
     ATTUNE_UNROLL

@@ -60,12 +60,12 @@ struct QueryFragment {
 };
 
 // score = Q · K^T over N tiles of 8 keys.
-template <typename T, int M, int N, int DIM, int ROW_CHUNKS, bool IN_REGISTERS>
+template <typename T, int M, int N, int DIM, int ROW_CHUNKS, bool IN_REGISTERS, int PANEL_ROWS>
 ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4],
                                      QueryFragment<T, M, DIM, ROW_CHUNKS, IN_REGISTERS>& query,
-                                     const SharedTile<T, ROW_CHUNKS>& keys) {
+                                     const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& keys) {
   clear(score);
-  const TileCursor<T, ROW_CHUNKS> cursor = cursor_by_rows(keys);
+  const TileCursor<T, ROW_CHUNKS, PANEL_ROWS> cursor = cursor_by_rows(keys);
   ATTUNE_UNROLL
   for (int step = 0; step < DIM / 16; ++step) {
     u32 b[N / 2][4];
@@ -75,12 +75,12 @@ ATTUNE_FN void multiply_queries_keys(float (&score)[M][N][4],
 }
 
 // output += P · V over the keys of probability tiles `first` and `first` + 1.
-template <typename T, int M, int N, int DIM, int ROW_CHUNKS>
+template <typename T, int M, int N, int DIM, int ROW_CHUNKS, int PANEL_ROWS>
 ATTUNE_FN void multiply_probabilities_values(OutputFragment<T, M, DIM>& output,
                                              const float (&probability)[M][N][4], int first,
-                                             const SharedTile<T, ROW_CHUNKS>& values) {
+                                             const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& values) {
   using Output = OutputFragment<T, M, DIM>;
-  const TileCursor<T, ROW_CHUNKS> cursor = cursor_by_columns(values);
+  const TileCursor<T, ROW_CHUNKS, PANEL_ROWS> cursor = cursor_by_columns(values);
   u32 a[M][4];
   ATTUNE_UNROLL
   for (int m = 0; m < M; ++m) {

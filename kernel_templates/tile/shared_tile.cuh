@@ -9,19 +9,30 @@ namespace attune {
 // Rows of ROW_CHUNKS chunks of 16 bytes. Shared memory has eight chunks side by side; where the rows' starts
 // repeat among them, the chunks of a row are swapped by exclusive-or with a number that differs between the
 // rows that collide. An odd ROW_CHUNKS needs no swapping.
-template <typename T, int ROW_CHUNKS>
+//
+// With PANEL_ROWS, what tensor copies write: eight chunks of each of PANEL_ROWS rows, then the next eight of
+// each.
+template <typename T, int ROW_CHUNKS, int PANEL_ROWS = 0>
 struct SharedTile {
+  static_assert(PANEL_ROWS == 0 || ROW_CHUNKS % 8 == 0, "panels are eight chunks wide");
   static constexpr int kChunkElements = 16 / sizeof(T);
-  static constexpr int kRowElements = ROW_CHUNKS * kChunkElements;
-  static constexpr int kSwaps = ROW_CHUNKS % 8 == 0   ? 8
-                                : ROW_CHUNKS % 4 == 0 ? 4
-                                : ROW_CHUNKS % 2 == 0 ? 2
-                                                      : 1;
-  Shared<T> data;  // on a boundary of 128 bytes
+  static constexpr int kPitchChunks = PANEL_ROWS > 0 ? 8 : ROW_CHUNKS;  // from a row to the next
+  static constexpr int kRowElements = kPitchChunks * kChunkElements;
+  static constexpr int kSwaps = kPitchChunks % 8 == 0   ? 8
+                                : kPitchChunks % 4 == 0 ? 4
+                                : kPitchChunks % 2 == 0 ? 2
+                                                        : 1;
+  static constexpr int kPanelElements = PANEL_ROWS * kRowElements;
+  Shared<T> data;  // on a boundary of 128 bytes; of 1024 with PANEL_ROWS
 
   ATTUNE_FN static int swap_of(int row) { return row / (8 / kSwaps) % kSwaps; }
+  // Elements from a row's start to where one of its chunks lies.
+  ATTUNE_FN static int place_in_row(int row, int chunk) {
+    if constexpr (PANEL_ROWS == 0) return (chunk ^ swap_of(row)) * kChunkElements;
+    return chunk / 8 * kPanelElements + (chunk % 8 ^ swap_of(row)) * kChunkElements;
+  }
   ATTUNE_FN Shared<T> chunk(int row, int chunk) const {
-    return data + (row * kRowElements + (chunk ^ swap_of(row)) * kChunkElements);
+    return data + (row * kRowElements + place_in_row(row, chunk));
   }
   // The tile's rows from `row` on, a multiple of 8.
   ATTUNE_FN SharedTile from_row(int row) const { return {data + row * kRowElements}; }
@@ -29,21 +40,21 @@ struct SharedTile {
 
 // A thread's place in a tile, from which it steps by constants: what depends on the thread is computed once,
 // the steps become constant offsets and at most one exclusive-or.
-template <typename T, int ROW_CHUNKS>
+template <typename T, int ROW_CHUNKS, int PANEL_ROWS = 0>
 struct TileCursor {
-  using Tile = SharedTile<T, ROW_CHUNKS>;
+  using Tile = SharedTile<T, ROW_CHUNKS, PANEL_ROWS>;
   Shared<T> row;
   int swapped;  // where the thread's chunk lies in the row, in elements
 
   ATTUNE_FN TileCursor(const Tile& tile, int thread_row, int thread_chunk)
       : row(tile.data + thread_row * Tile::kRowElements),
-        swapped((thread_chunk ^ Tile::swap_of(thread_row)) * Tile::kChunkElements) {}
+        swapped(Tile::place_in_row(thread_row, thread_chunk)) {}
 
   // `rows` further down and `chunks` further right, constants that have no bit in common with any thread's
   // row and chunk: then the sums are exclusive-ors, and those of the swap commute.
   ATTUNE_FN Shared<T> at(int rows, int chunks) const {
     const int low = chunks % Tile::kSwaps;
-    return row + (rows * Tile::kRowElements + (chunks - low) * Tile::kChunkElements +
+    return row + (rows * Tile::kRowElements + Tile::place_in_row(0, chunks - low) +
                   (((low ^ Tile::swap_of(rows)) * Tile::kChunkElements) ^ swapped));
   }
 };

@@ -55,6 +55,8 @@ class Backend {
   // Checks that the stream can be used here, then launches; allocates nothing on cuda. Throws Error
   // (LAUNCH_FAILED, INVALID_ARGUMENT for a stream of another device, CONTEXT_LOST).
   virtual void launch(const Module& module, const Launch& launch, Stream stream) = 0;
+  // Describes tensors to the copy engine that kernels here may use; null where there is none.
+  virtual const TensorMapEncoder* tensor_maps() const { return nullptr; }
   // A stream that waits for none of the caller's and is never captured: where plan creation launches.
   virtual Stream planning_stream() const { return nullptr; }
   // Whether the stream is being captured into a graph: then nobody may wait for it.

@@ -20,13 +20,11 @@ BareLaunch::BareLaunch(const Module& module, const Launch& launch, Stream stream
       function_(cuda_module(module).function()),
       launch_(launch),
       stream_(stream),
-      parameter_bytes_(launch.parameter_bytes),
-      extra_{CU_LAUNCH_PARAM_BUFFER_POINTER, const_cast<std::byte*>(launch.parameters.data()),
-             CU_LAUNCH_PARAM_BUFFER_SIZE, &parameter_bytes_, CU_LAUNCH_PARAM_END} {}
+      parameters_{const_cast<std::byte*>(launch.parameters.data())} {}
 
 void BareLaunch::operator()() {
   const CUresult result = context_.api().launch_kernel(function_, launch_.grid, 1, 1, launch_.block, 1, 1,
-                                                       launch_.shared_bytes, stream_, nullptr, extra_);
+                                                       launch_.shared_bytes, stream_, parameters_, nullptr);
   if (result != CUDA_SUCCESS) context_.driver().raise(result, "a bare launch", ATTUNE_ERROR_LAUNCH_FAILED);
 }
 

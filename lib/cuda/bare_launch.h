@@ -27,8 +27,7 @@ class BareLaunch {
   CUfunc_st* const function_;
   const Launch& launch_;
   const Stream stream_;
-  size_t parameter_bytes_;
-  void* extra_[5];
+  void* parameters_[1];
 };
 
 }  // namespace attune

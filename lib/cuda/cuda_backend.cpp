@@ -8,6 +8,7 @@
 #include "cuda/cuda_device.h"
 #include "cuda/cuda_module.h"
 #include "cuda/cuda_scope.h"
+#include "cuda/cuda_tensor_maps.h"
 #include "cuda/cuda_timer.h"
 #include "cuda/driver_api.inl"
 #include "cuda/nvrtc_compiler.h"
@@ -39,6 +40,7 @@ class CudaBackend : public Backend {
   void launch(const Module& module, const Launch& launch, Stream stream) override;
   bool is_capturing(Stream stream) const override;
   void synchronize(Stream stream) override;
+  const TensorMapEncoder* tensor_maps() const override { return &tensor_maps_; }
   Stream planning_stream() const override { return copy_stream_->handle(); }
   std::vector<double> time(const Module& module, const Launch& launch, int repetitions) override;
 
@@ -57,6 +59,7 @@ class CudaBackend : public Backend {
   DeviceSpec device_;
   std::unique_ptr<CudaStream> copy_stream_;
   CudaTimer timer_;
+  CudaTensorMaps tensor_maps_;
   mutable std::mutex compiler_mutex_;
   mutable std::unique_ptr<NvrtcCompiler> compiler_;
 };
@@ -68,7 +71,8 @@ CudaBackend::CudaBackend(int ordinal, std::string nvrtc_path, const Log& log)
       driver_(context_->driver()),
       api_(driver_.api()),
       device_(read_cuda_device(driver_, context_->ordinal())),
-      timer_(context_, device_.l2_bytes) {
+      timer_(context_, device_.l2_bytes),
+      tensor_maps_(*context_) {
   PlanningScope scope(*context_);
   copy_stream_ = std::make_unique<CudaStream>(context_);
   log_.info("cuda: device {} is {} ({}, {} multiprocessors), driver {} for CUDA {}.{}", context_->ordinal(),

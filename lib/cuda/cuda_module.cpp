@@ -94,13 +94,12 @@ void CudaModule::prepare(uint32_t shared_bytes, int64_t shared_limit) {
 }
 
 void CudaModule::launch(const Launch& launch, Stream stream) const {
-  // One buffer with its size: a size that differs from the kernel's is an error, not a read past the end.
-  size_t bytes = launch.parameter_bytes;
-  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, const_cast<std::byte*>(launch.parameters.data()),
-                   CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes, CU_LAUNCH_PARAM_END};
+  // NOTE: by address, not as one buffer with its size: in a buffer the struct would have to lie where the
+  // compiler put it, which for one that holds tensor maps (aligned to 128 bytes) is not at the beginning.
+  void* parameters[] = {const_cast<std::byte*>(launch.parameters.data())};
   const CUresult result =
       context_->api().launch_kernel(function_, launch.grid, 1, 1, launch.block, 1, 1, launch.shared_bytes,
-                                    stream, nullptr, bytes > 0 ? extra : nullptr);
+                                    stream, launch.parameter_bytes > 0 ? parameters : nullptr, nullptr);
   if (result == CUDA_SUCCESS) return;
   context_->driver().raise(
       result,

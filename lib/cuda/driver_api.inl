@@ -68,6 +68,11 @@
     (int* value, CUfunction_attribute attribute, CUfunction function))                                         \
   X(required, func_set_attribute, "cuFuncSetAttribute",                                                        \
     (CUfunction function, CUfunction_attribute attribute, int value))                                          \
+  X(optional, tensor_map_encode_tiled, "cuTensorMapEncodeTiled",                                               \
+    (CUtensorMap * map, CUtensorMapDataType type, cuuint32_t rank, void* address, const cuuint64_t* sizes,     \
+     const cuuint64_t* strides, const cuuint32_t* box, const cuuint32_t* element_strides,                      \
+     CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion,           \
+     CUtensorMapFloatOOBfill fill))                                                                            \
   X(required, launch_kernel, "cuLaunchKernel",                                                                 \
     (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, \
      unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters, void** extra))

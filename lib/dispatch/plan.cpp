@@ -27,8 +27,11 @@ uint64_t number_of(const std::string& digits) {
 // bits.
 uint64_t fingerprint_of(const KernelTable& table, const Backend& backend) {
   std::string text = fmt::format("{}\nsplit none\n", device_key(backend.name(), backend.device()));
-  for (const PlannedKernel& kernel : table.kernels)
+  for (const PlannedKernel& kernel : table.kernels) {
     text += fmt::format("{} {}\n", text_of(kernel), kernel.image_hash);
+    if (kernel.fallback)
+      text += fmt::format("else {} {}\n", text_of(*kernel.fallback), kernel.fallback->image_hash);
+  }
   for (const auto& [length_class, index] : table.classes)
     text += fmt::format("{}: {}\n", to_string(length_class), index);
   return number_of(content_hash(text));
@@ -109,10 +112,11 @@ const PlannedKernel& Plan::kernel_for(const Arguments& arguments) const {
 }
 
 void Plan::launch(const Arguments& arguments, Stream stream) const {
-  const PlannedKernel& kernel = kernel_for(arguments);
+  const PlannedKernel* kernel = &kernel_for(arguments);
   Launch launch;
-  kernel.family->pack(capacity_, kernel.shape, arguments, launch);
-  if (launch.grid > 0) backend_.launch(*kernel.module, launch, stream);
+  while (!kernel->family->pack(capacity_, kernel->shape, arguments, launch))
+    kernel = kernel->fallback.get();
+  if (launch.grid > 0) backend_.launch(*kernel->module, launch, stream);
 }
 
 void Plan::execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,

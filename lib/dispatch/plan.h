@@ -24,6 +24,8 @@ struct PlannedKernel {
   std::string image_hash;
   std::shared_ptr<const Module> module;
   LaunchShape shape;
+  std::shared_ptr<const PlannedKernel>
+      fallback;  // for arguments that this one cannot take; null: it takes all
 };
 
 // The kernels a plan holds: the capacity's first, and up to three for lengths where another config is faster.

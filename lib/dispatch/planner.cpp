@@ -59,8 +59,19 @@ class Planner {
     }
   }
 
-  // Throws Error: COMPILE_FAILED, LAUNCH_FAILED for a kernel that cannot be loaded, or was tried and failed.
+  // The kernel with what takes over where it cannot. Throws Error: COMPILE_FAILED, LAUNCH_FAILED for a kernel
+  // that cannot be loaded, or was tried and failed.
   PlannedKernel build(Selection& selection) {
+    PlannedKernel kernel = build_one(selection);
+    if (std::optional<Config> config = kernel.family->fallback(kernel.config)) {
+      const ResourceUse use = kernel.family->resources(problem_, *config);
+      Selection fallback{.candidate = {.family = kernel.family, .config = *std::move(config), .use = use}};
+      kernel.fallback = std::make_shared<PlannedKernel>(build(fallback));
+    }
+    return kernel;
+  }
+
+  PlannedKernel build_one(Selection& selection) {
     const Candidate& candidate = selection.candidate;
     if (!selection.image) selection.image = image_of(candidate, problem_, resources_);
     const auto refuse = [&](Status status, std::string_view what, const std::string& reason) {
@@ -71,12 +82,14 @@ class Planner {
     if (const std::string failure = lookup_.known_failure(candidate, image); !failure.empty()) {
       refuse(ATTUNE_ERROR_LAUNCH_FAILED, "was tried before and failed", failure);
     }
+    LaunchShape shape = candidate.family->launch_shape(problem_, candidate.config);
+    shape.tensor_maps = resources_.backend.tensor_maps();
     return {.family = candidate.family,
             .config = candidate.config,
             .image_hash = image.hash,
             .module = resources_.modules.get_or_load(resources_.backend, image,
                                                      static_cast<uint32_t>(candidate.use.shared_bytes)),
-            .shape = candidate.family->launch_shape(problem_, candidate.config)};
+            .shape = shape};
   }
 
   // What other lengths were measured to run faster with. A kernel that cannot be had leaves them to the

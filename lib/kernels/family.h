@@ -6,13 +6,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "budget/budget.h"
 #include "device/device_spec.h"
+#include "kernels/tensor_map.h"
 #include "problem/problem.h"
 #include "space/config.h"
 
@@ -61,10 +65,17 @@ struct Launch {
   size_t parameter_bytes = 0;
   // Only the first parameter_bytes and region_count mean something: zeroing the rest would be most of what
   // packing costs.
-  alignas(64) std::array<std::byte, kMaxParameterBytes> parameters;
+  alignas(128) std::array<std::byte, kMaxParameterBytes> parameters;
   size_t region_count = 0;
   std::array<MemoryRegion, kMaxRegions> regions;
 
+  // The parameters, to be assigned field by field.
+  template <typename Params>
+  Params& begin_parameters() {
+    static_assert(sizeof(Params) <= kMaxParameterBytes && std::is_trivial_v<Params>);
+    parameter_bytes = sizeof(Params);
+    return *new (parameters.data()) Params;
+  }
   void add_region(const void* base, size_t bytes);
 };
 
@@ -74,6 +85,9 @@ struct LaunchShape {
   uint32_t shared_bytes = 0;  // dynamic
   int64_t rows = 0;           // a block's share of the work; which rows is the family's own affair
   int64_t parts = 1;          // blocks that share such rows, each with other outputs
+  int box_rows = 0;           // rows of a tensor copy; 0: the kernel has none
+  // Who describes tensors to the device's copy engine; null: nobody.
+  const TensorMapEncoder* tensor_maps = nullptr;
 };
 
 // A constant the specialiser writes into attune_config.h.
@@ -100,12 +114,16 @@ class Family {
   virtual double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                                    const BudgetVerdict& verdict) const = 0;
   virtual LaunchShape launch_shape(const Problem& problem, const Config& config) const = 0;
-  // Packs a launch for these arguments. Allocates nothing.
-  virtual void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
-                    Launch& launch) const = 0;
-  void pack(const Problem& problem, const Config& config, const Arguments& arguments, Launch& launch) const {
-    pack(problem, launch_shape(problem, config), arguments, launch);
-  }
+  // Packs a launch for these arguments; allocates nothing. False when the config's kernel cannot take them:
+  // then that of its fallback can.
+  [[nodiscard]] virtual bool pack(const Problem& problem, const LaunchShape& shape,
+                                  const Arguments& arguments, Launch& launch) const = 0;
+  // The config that takes over where `config` cannot; nothing: there is no such place.
+  virtual std::optional<Config> fallback(const Config&) const { return std::nullopt; }
+
+  // The same for one launch alone. Throws Error (LAUNCH_FAILED) where the config cannot take the arguments.
+  void pack(const Problem& problem, const Config& config, const Arguments& arguments,
+            const TensorMapEncoder* tensor_maps, Launch& launch) const;
 };
 
 // A family with one config: the unit that is pruned, compiled, measured and chosen.

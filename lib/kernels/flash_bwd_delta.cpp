@@ -55,11 +55,11 @@ class FlashBwdDelta final : public Family {
             .rows = layout_of(config).rows()};
   }
 
-  void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+  bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override;
 };
 
-void FlashBwdDelta::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+bool FlashBwdDelta::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                          Launch& launch) const {
   const GradientArguments& gradients = *arguments.gradients;
   const int64_t batch = arguments.batch, heads = problem.heads_q, nq = arguments.seqlen_q;
@@ -87,6 +87,7 @@ void FlashBwdDelta::pack(const Problem& problem, const LaunchShape& shape, const
   launch.add_region(arguments.lse, statistics);
   if (gradients.dlse) launch.add_region(gradients.dlse, statistics);
   launch.add_region(gradients.row_terms, flash_bwd::row_terms_bytes(problem, batch, nq));
+  return true;
 }
 
 }  // namespace

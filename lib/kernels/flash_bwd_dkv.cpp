@@ -79,7 +79,7 @@ class FlashBwdDkv final : public Family {
             .parts = config.at("SEPARATE") ? 2 : 1};
   }
 
-  void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+  bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override;
 };
 
@@ -140,7 +140,7 @@ double FlashBwdDkv::predicted_seconds(const Problem& problem, const Config& conf
   return flash_bwd::launch_seconds(blocks, steps * flash_bwd::step_cycles(problem, cost, verdict), device);
 }
 
-void FlashBwdDkv::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+bool FlashBwdDkv::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                        Launch& launch) const {
   const GradientArguments& gradients = *arguments.gradients;
   const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
@@ -191,6 +191,7 @@ void FlashBwdDkv::pack(const Problem& problem, const LaunchShape& shape, const A
   add(gradients.dk, problem.heads_kv, nk, problem.head_dim);
   add(gradients.dv, problem.heads_kv, nk, problem.head_dim_v);
   launch.add_region(gradients.row_terms, flash_bwd::row_terms_bytes(problem, batch, nq));
+  return true;
 }
 
 }  // namespace

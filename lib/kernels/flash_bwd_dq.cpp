@@ -77,7 +77,7 @@ class FlashBwdDq final : public Family {
             .rows = config.at("BLOCK_M")};
   }
 
-  void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+  bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override;
 };
 
@@ -134,7 +134,7 @@ double FlashBwdDq::predicted_seconds(const Problem& problem, const Config& confi
   return flash_bwd::launch_seconds(blocks, steps * flash_bwd::step_cycles(problem, cost, verdict), device);
 }
 
-void FlashBwdDq::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+bool FlashBwdDq::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                       Launch& launch) const {
   const GradientArguments& gradients = *arguments.gradients;
   const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
@@ -179,6 +179,7 @@ void FlashBwdDq::pack(const Problem& problem, const LaunchShape& shape, const Ar
   add(gradients.dout, problem.heads_q, nq, problem.head_dim_v);
   add(gradients.dq, problem.heads_q, nq, problem.head_dim);
   launch.add_region(gradients.row_terms, flash_bwd::row_terms_bytes(problem, batch, nq));
+  return true;
 }
 
 }  // namespace

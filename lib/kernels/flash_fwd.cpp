@@ -1,7 +1,6 @@
 // Host twin of kernel_templates/flash_fwd.cuh.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/error.h"
 #include "flash_fwd.layout.h"
@@ -19,7 +18,8 @@ FlashFwdLayout layout_of(const Problem& problem, const Config& config) {
           .head_dim_v = static_cast<int>(problem.head_dim_v),
           .block_m = config.at("BLOCK_M"),
           .block_n = config.at("BLOCK_N"),
-          .stages = config.at("STAGES")};
+          .stages = config.at("STAGES"),
+          .tensor_copies = config.at("TENSOR_COPIES") != 0};
 }
 
 // Kernels form addresses of rows that are not there, and then do not use them: an axis of one element gets
@@ -67,6 +67,13 @@ struct TunableValues {
   Values block_m, block_n, warps, stages, q_in_registers, keep_places;
 };
 
+// Whether the copy engine can bring K and V: it came with sm_90, and its copies are panels of 64 columns.
+bool has_tensor_copies(const Problem& problem, const DeviceSpec& device) {
+  return device.compute_capability() >= 90 && size_of(problem.dtype) == 2 &&
+         problem.head_dim % PanelTensor::kPanelColumns == 0 &&
+         problem.head_dim_v % PanelTensor::kPanelColumns == 0;
+}
+
 TunableValues values_for(DType dtype) {
   switch (dtype) {
     case DType::f64:
@@ -94,22 +101,29 @@ class FlashFwd final : public Family {
     return {};
   }
 
-  ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {
+  ConfigSpace space(const Problem& problem, const DeviceSpec& device) const override {
     const TunableValues values = values_for(problem.dtype);
     const bool wide = size_of(problem.dtype) > 2;
+    const bool by_engine = has_tensor_copies(problem, device);
     return ConfigSpace(
         {{"BLOCK_M", values.block_m, "query rows of a block"},
          {"BLOCK_N", values.block_n, "keys of a step"},
          {"WARPS", values.warps, "warps of a block"},
          {"STAGES", values.stages, "K and V tiles in flight"},
          {"Q_IN_REGISTERS", values.q_in_registers, "Q fragments stay in registers"},
-         {"KEEP_PLACES", values.keep_places, "places in K and V stay in registers"}},
+         {"KEEP_PLACES", values.keep_places, "places in K and V stay in registers"},
+         {"TENSOR_COPIES", by_engine ? Values{0, 1} : Values{0}, "the copy engine brings K and V"}},
         {{"a warp owns one or two fragments of 16 rows",
           [](const Config& config) {
             const int rows = config.at("BLOCK_M"), of_warps = 16 * config.at("WARPS");
             return rows == of_warps || rows == 2 * of_warps;
           }},
-         // The next two keep the space small; docs/learnt.md has the measurements.
+         // The next ones keep the space small; docs/learnt.md has the measurements.
+         {"with a copy engine, one tile in flight, Q in shared memory and no places kept",
+          [by_engine](const Config& config) {
+            return !by_engine || (config.at("STAGES") == 1 && config.at("Q_IN_REGISTERS") == 0 &&
+                                  config.at("KEEP_PLACES") == 0);
+          }},
          {"a second tile in flight is for four warps",
           [wide](const Config& config) {
             return wide || config.at("STAGES") == 1 || config.at("WARPS") == 4;
@@ -164,11 +178,20 @@ class FlashFwd final : public Family {
   LaunchShape launch_shape(const Problem& problem, const Config& config) const override {
     return {.threads = static_cast<uint32_t>(32 * config.at("WARPS")),
             .shared_bytes = static_cast<uint32_t>(layout_of(problem, config).shared_bytes()),
-            .rows = config.at("BLOCK_M")};
+            .rows = config.at("BLOCK_M"),
+            .box_rows = config.at("TENSOR_COPIES") ? config.at("BLOCK_N") : 0};
   }
 
-  void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+  bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override;
+
+  // The copy engine brings rows that start on 16 bytes; threads bring any.
+  std::optional<Config> fallback(const Config& config) const override {
+    if (config.at("TENSOR_COPIES") == 0) return std::nullopt;
+    Config copied = config;
+    copied.set("TENSOR_COPIES", 0);
+    return copied;
+  }
 };
 
 // Clock cycles of a block for each resource, the largest of which bounds a full multiprocessor; what does not
@@ -193,9 +216,11 @@ double FlashFwd::predicted_seconds(const Problem& problem, const Config& config,
   const double products = 2 * block_m * block_n * dim / products_per_cycle;
   const double exponentials = block_m * block_n / 16;
   const double shared_traffic = 2 * config.at("WARPS") * block_n * dim * element / 128;
+  // Instructions by which threads copy K and V, of which four schedulers issue one each.
+  const double copies = config.at("TENSOR_COPIES") ? 0 : 2 * block_n * dim * element / 16 / 32 * 6 / 4;
   const double overlap = verdict.blocks_per_multiprocessor > 1 ? 0.2 : 0.4;
   const double step_cycles = std::max({products, exponentials, shared_traffic}) +
-                             overlap * (products + exponentials + shared_traffic) +
+                             overlap * (products + exponentials + shared_traffic) + copies +
                              (config.at("STAGES") == 1 ? 300.0 : 200.0) / verdict.blocks_per_multiprocessor;
   const double blocks = tiles * static_cast<double>(problem.batch * problem.heads_q);
   const double waves = std::max(1.0, blocks / device.multiprocessors);
@@ -203,7 +228,29 @@ double FlashFwd::predicted_seconds(const Problem& problem, const Config& config,
   return rounded * (steps * step_cycles + 1500) / device.clock_hz;
 }
 
-void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+// Describes K and V to the copy engine; false when it cannot bring them.
+bool describe_keys_and_values(FlashFwdParams& params, const Problem& problem, const LaunchShape& shape,
+                              int64_t batch, int64_t rows) {
+  constexpr unsigned kAlignedKeysAndValues = 6;
+  if (rows == 0) return true;  // nobody asks
+  if (!shape.tensor_maps || (params.aligned & kAlignedKeysAndValues) != kAlignedKeysAndValues) return false;
+  const auto describe = [&](TensorMap& map, const FlashTensor& tensor, int64_t columns) {
+    return shape.tensor_maps->encode(map, {.data = tensor.data,
+                                           .dtype = problem.dtype,
+                                           .batch = batch,
+                                           .heads = problem.heads_kv,
+                                           .rows = rows,
+                                           .columns = columns,
+                                           .row_stride = tensor.row_stride,
+                                           .head_stride = tensor.head_stride,
+                                           .batch_stride = tensor.batch_stride,
+                                           .box_rows = shape.box_rows});
+  };
+  return describe(params.k_map, params.k, problem.head_dim) &&
+         describe(params.v_map, params.v, problem.head_dim_v);
+}
+
+bool FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                     Launch& launch) const {
   const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
   const int64_t q_tiles = (nq + shape.rows - 1) / shape.rows;
@@ -220,30 +267,28 @@ void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
   const auto aligned_bit = [&](const FlashTensor& tensor, unsigned bit) {
     return unsigned{has_aligned_rows(tensor, element)} << bit;
   };
-  const FlashFwdParams params{
-      .q = q,
-      .k = k,
-      .v = v,
-      .o = o,
-      .lse = arguments.lse,
-      .scale = static_cast<float>(arguments.scale),
-      .scale_log2 = static_cast<float>(arguments.scale * kLog2E),
-      .scale_f64 = arguments.scale,
-      .scale_log2_f64 = arguments.scale * kLog2E,
-      .heads_q = static_cast<int>(problem.heads_q),
-      .heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv),
-      .seqlen_q = static_cast<int>(nq),
-      .seqlen_kv = static_cast<int>(nk),
-      .q_tiles = static_cast<int>(q_tiles),
-      .diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk)),
-      .aligned = aligned_bit(q, 0) | aligned_bit(k, 1) | aligned_bit(v, 2) | aligned_bit(o, 3)};
-  static_assert(sizeof(params) <= Launch::kMaxParameterBytes);
+  auto& params = launch.begin_parameters<FlashFwdParams>();
+  params.q = q;
+  params.k = k;
+  params.v = v;
+  params.o = o;
+  params.lse = arguments.lse;
+  params.scale = static_cast<float>(arguments.scale);
+  params.scale_log2 = static_cast<float>(arguments.scale * kLog2E);
+  params.scale_f64 = arguments.scale;
+  params.scale_log2_f64 = arguments.scale * kLog2E;
+  params.heads_q = static_cast<int>(problem.heads_q);
+  params.heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv);
+  params.seqlen_q = static_cast<int>(nq);
+  params.seqlen_kv = static_cast<int>(nk);
+  params.q_tiles = static_cast<int>(q_tiles);
+  params.diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk));
+  params.aligned = aligned_bit(q, 0) | aligned_bit(k, 1) | aligned_bit(v, 2) | aligned_bit(o, 3);
+  if (shape.box_rows > 0 && !describe_keys_and_values(params, problem, shape, batch, nk)) return false;
   launch.region_count = 0;
   launch.grid = static_cast<uint32_t>(blocks);
   launch.block = shape.threads;
   launch.shared_bytes = shape.shared_bytes;
-  launch.parameter_bytes = sizeof(params);
-  std::memcpy(launch.parameters.data(), &params, sizeof(params));
 
   const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
     launch.add_region(view.data, extent(view, batch, heads, rows, columns, element));
@@ -256,6 +301,7 @@ void FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
     launch.add_region(arguments.lse, static_cast<size_t>(batch * problem.heads_q * nq) *
                                          size_of(statistics_dtype(problem.dtype)));
   }
+  return true;
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ class RowSoftmax final : public Family {
             .rows = config.at("ROWS_PER_BLOCK")};
   }
 
-  void pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+  bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override {
     const int64_t rows = arguments.batch * problem.heads_q * arguments.seqlen_q;
     const RowSoftmaxParams params{.input = static_cast<const float*>(arguments.q.data),
@@ -72,6 +72,7 @@ class RowSoftmax final : public Family {
     const size_t bytes = static_cast<size_t>(elements) * sizeof(float);
     launch.add_region(params.input, bytes);
     launch.add_region(params.output, bytes);
+    return true;
   }
 };
 

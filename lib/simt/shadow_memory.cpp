@@ -23,10 +23,13 @@ void ShadowMemory::reset(size_t bytes) {
   lines_.assign(lines, Record{});
   states_.assign(lines, kWhole);
   granules_.resize(lines * kGranules);
+  tensor_writes_.resize(lines);
 }
 
 void ShadowMemory::begin_block() {
-  std::replace(states_.begin(), states_.end(), kCopying, kWhole);
+  std::replace_if(
+      states_.begin(), states_.end(), [](LineState state) { return state == kCopying || state == kGuarded; },
+      kWhole);
 }
 
 bool ShadowMemory::in_conflict(const Record& record, Stamp me, int64_t offset, bool write) {
@@ -53,8 +56,19 @@ ShadowMemory::Record* ShadowMemory::split(size_t line) {
   return first;
 }
 
+bool ShadowMemory::has_seen(size_t line, Stamp me) const {
+  const Guard guard = tensor_writes_[line].guard;
+  return phases_.has_seen(me.thread(), guard.barrier, guard.phase);
+}
+
 bool ShadowMemory::read_part(size_t line, int64_t offset, int bytes, Stamp me) {
   if (states_[line] == kCopying) return in_conflict_with_copy(line, offset);
+  if (states_[line] == kGuarded) {
+    conflict_ = {
+        .earlier = tensor_writes_[line].issuer, .earlier_wrote = true, .in_flight = true, .offset = offset};
+    return has_seen(line, me) &&
+           (read_record(lines_[line], me) || in_conflict(lines_[line], me, offset, false));
+  }
   Record* records = split(line);
   for (int i = first_granule(offset); i < end_granule(offset, bytes); ++i) {
     if (!read_record(records[i], me)) {
@@ -66,6 +80,12 @@ bool ShadowMemory::read_part(size_t line, int64_t offset, int bytes, Stamp me) {
 
 bool ShadowMemory::write_part(size_t line, int64_t offset, int bytes, Stamp me) {
   if (states_[line] == kCopying) return in_conflict_with_copy(line, offset);
+  if (states_[line] == kGuarded) {
+    conflict_ = {
+        .earlier = tensor_writes_[line].issuer, .earlier_wrote = true, .in_flight = true, .offset = offset};
+    if (!has_seen(line, me)) return false;
+    states_[line] = kWhole;
+  }
   Record* records = split(line);
   for (int i = first_granule(offset); i < end_granule(offset, bytes); ++i) {
     if (!write_record(records[i], me)) {
@@ -83,6 +103,18 @@ bool ShadowMemory::begin_copy(int64_t offset, Stamp me) {
   if (!write(offset, kLine, me)) return false;
   states_[static_cast<size_t>(offset / kLine)] = kCopying;
   return true;
+}
+
+bool ShadowMemory::begin_tensor_copy(int64_t offset, Stamp issuer, Guard guard) {
+  if (!begin_copy(offset, issuer)) return false;
+  tensor_writes_[static_cast<size_t>(offset / kLine)] = {issuer, guard};
+  return true;
+}
+
+void ShadowMemory::end_tensor_copy(int64_t offset) {
+  const auto line = static_cast<size_t>(offset / kLine);
+  states_[line] = kGuarded;
+  lines_[line] = Record{};
 }
 
 void ShadowMemory::end_copy(int64_t offset, Stamp me) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "simt/phase_log.h"
 #include "simt/stamp.h"
 
 namespace attune::simt {
@@ -19,7 +20,7 @@ namespace attune::simt {
 struct Conflict {
   Stamp earlier;
   bool earlier_wrote = false;
-  bool in_flight = false;  // earlier is an asynchronous copy that its thread has not waited for
+  bool in_flight = false;  // earlier is an asynchronous copy that has not been waited for
   int64_t offset = 0;      // of the first byte concerned
 };
 
@@ -27,6 +28,14 @@ class ShadowMemory {
  public:
   static constexpr int kGranule = 2;
   static constexpr int kLine = 16;
+
+  // The phase of an mbarrier that shows a tensor copy to those who have waited for it.
+  struct Guard {
+    int barrier;
+    uint32_t phase;
+  };
+
+  explicit ShadowMemory(const PhaseLog& phases) : phases_(phases) {}
 
   // For `bytes` of shared memory; forgets everything.
   void reset(size_t bytes);
@@ -53,6 +62,10 @@ class ShadowMemory {
   // ends: visible to its own thread then, to others after a barrier.
   bool begin_copy(int64_t offset, Stamp me);
   void end_copy(int64_t offset, Stamp me);
+  // The same for a tensor copy: it is nobody's write, and visible to each thread that knows the guard's
+  // phase.
+  bool begin_tensor_copy(int64_t offset, Stamp issuer, Guard guard);
+  void end_tensor_copy(int64_t offset);
 
   const Conflict& conflict() const { return conflict_; }
 
@@ -66,7 +79,11 @@ class ShadowMemory {
     Stamp reader_of_same_warp;
   };
   // Nearly all accesses are of whole lines, and then one record speaks for the line's eight granules.
-  enum LineState : uint8_t { kWhole, kSplit, kCopying };
+  enum LineState : uint8_t { kWhole, kSplit, kCopying, kGuarded };
+  struct TensorWrite {
+    Stamp issuer;
+    Guard guard;
+  };
 
   static bool read_record(Record& record, Stamp me) {
     if (!record.writer.before(me)) return false;
@@ -95,10 +112,13 @@ class ShadowMemory {
   Record* split(size_t line);
   bool in_conflict(const Record& record, Stamp me, int64_t offset, bool write);
   bool in_conflict_with_copy(size_t line, int64_t offset);
+  bool has_seen(size_t line, Stamp me) const;
 
+  const PhaseLog& phases_;
   std::vector<LineState> states_;
   std::vector<Record> lines_;
-  std::vector<Record> granules_;  // of split lines
+  std::vector<Record> granules_;            // of split lines
+  std::vector<TensorWrite> tensor_writes_;  // of guarded lines, and of those that become such
   Conflict conflict_;
 };
 

@@ -51,6 +51,7 @@ unsigned char* SharedMemory::misplaced(int64_t offset, int bytes, bool write) {
 std::string SharedMemory::describe(Stamp stamp, bool wrote) const {
   const attune_simt_site site = sites_.at(stamp.site());
   const char* how = stamp.kind() == AccessKind::async_copy    ? " by an asynchronous copy"
+                    : stamp.kind() == AccessKind::tensor_copy ? " by a tensor copy"
                     : stamp.kind() == AccessKind::matrix_load ? " by load_matrices"
                                                               : "";
   return fmt::format("thread {} {}{}{}", stamp.thread(), wrote ? "wrote" : "read", how,
@@ -60,7 +61,13 @@ std::string SharedMemory::describe(Stamp stamp, bool wrote) const {
 unsigned char* SharedMemory::conflicting(int64_t offset, int bytes, bool write, Stamp me) {
   const Conflict& conflict = shadow_.conflict();
   const Stamp earlier = conflict.earlier;
-  if (conflict.in_flight) {
+  if (conflict.in_flight && earlier.kind() == AccessKind::tensor_copy) {
+    fault_ = fmt::format(
+        "{} of {} bytes at shared byte {}, where a tensor copy is in flight: {}, and thread {} has not "
+        "waited for "
+        "it on its mbarrier",
+        name_of(write), bytes, offset, describe(earlier, true), me.thread());
+  } else if (conflict.in_flight) {
     fault_ = fmt::format(
         "{} of {} bytes at shared byte {}, where an asynchronous copy is in flight: {}, and no "
         "copy_async_wait of that thread has covered it",
@@ -74,9 +81,21 @@ unsigned char* SharedMemory::conflicting(int64_t offset, int bytes, bool write, 
 }
 
 bool SharedMemory::begin_copy(int64_t offset, Stamp me) {
-  if (offset < 0 || offset + kLine > bytes_ || offset % kLine != 0)
-    return misplaced(offset, kLine, true) != nullptr;
-  if (!shadow_.begin_copy(offset, me)) return conflicting(offset, kLine, true, me) != nullptr;
+  return is_line(offset) && poison(offset, shadow_.begin_copy(offset, me), me);
+}
+
+bool SharedMemory::begin_tensor_copy(int64_t offset, Stamp issuer, ShadowMemory::Guard guard) {
+  return is_line(offset) && poison(offset, shadow_.begin_tensor_copy(offset, issuer, guard), issuer);
+}
+
+bool SharedMemory::is_line(int64_t offset) {
+  if (offset >= 0 && offset + kLine <= bytes_ && offset % kLine == 0) return true;
+  misplaced(offset, kLine, true);
+  return false;
+}
+
+bool SharedMemory::poison(int64_t offset, bool allowed, Stamp me) {
+  if (!allowed) return conflicting(offset, kLine, true, me) != nullptr;
   if (offset + kLine > end_) end_ = offset + kLine;
   std::memset(bytes_at(offset), kPoison, kLine);
   return true;

@@ -14,6 +14,9 @@ namespace attune::simt {
 
 class SharedMemory {
  public:
+  // `phases` is of the same block.
+  explicit SharedMemory(const PhaseLog& phases) : shadow_(phases) {}
+
   // For the blocks of one launch.
   void reset(size_t bytes);
   // Between blocks, for epochs to start again from the beginning.
@@ -36,6 +39,9 @@ class SharedMemory {
   // `begin_copy` poisons them, and fails as access() does.
   bool begin_copy(int64_t offset, Stamp me);
   void end_copy(int64_t offset, Stamp me) { shadow_.end_copy(offset, me); }
+  // The same for the copy engine, whose copies belong to no thread.
+  bool begin_tensor_copy(int64_t offset, Stamp issuer, ShadowMemory::Guard guard);
+  void end_tensor_copy(int64_t offset) { shadow_.end_tensor_copy(offset); }
 
   // The number of a place in the template, for stamps.
   int site_number(attune_simt_site site) { return sites_.number_of(site); }
@@ -47,6 +53,8 @@ class SharedMemory {
  private:
   unsigned char* misplaced(int64_t offset, int bytes, bool write);
   std::string describe(Stamp stamp, bool wrote) const;
+  bool is_line(int64_t offset);
+  bool poison(int64_t offset, bool allowed, Stamp me);
   unsigned char* conflicting(int64_t offset, int bytes, bool write, Stamp me);
 
   struct Free {

@@ -11,6 +11,7 @@
 #include "simt/host_compiler.h"
 #include "simt/options.h"
 #include "simt/simt_module.h"
+#include "simt/simt_tensor_maps.h"
 
 namespace attune {
 namespace {
@@ -65,6 +66,7 @@ class Simt final : public SimtBackend {
     check_launch(loaded, launch);
     emulator_.run(loaded.name(), loaded.kernel(), launch);
   }
+  const TensorMapEncoder* tensor_maps() const override { return &tensor_maps_; }
   void synchronize(Stream stream) override { check_stream(stream); }
 
   std::vector<double> time(const Module& module, const Launch& launch, int repetitions) override {
@@ -96,6 +98,7 @@ class Simt final : public SimtBackend {
   DeviceSpec device_;
   HostCompiler compiler_;
   simt::Emulator emulator_;
+  simt::SimtTensorMaps tensor_maps_;
 };
 
 void Simt::check_launch(const simt::SimtModule& module, const Launch& launch) const {

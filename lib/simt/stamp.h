@@ -5,7 +5,7 @@
 
 namespace attune::simt {
 
-enum class AccessKind : uint8_t { plain, async_copy, matrix_load };
+enum class AccessKind : uint8_t { plain, async_copy, matrix_load, tensor_copy };
 
 // Epochs count barriers; a default-made stamp is nobody's and before everything.
 class Stamp {

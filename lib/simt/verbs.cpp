@@ -1,4 +1,7 @@
 // The verbs of isa/simt_api.h: thin, so that each concept stays in its own file.
+#include <fmt/format.h>
+
+#include "simt/simt_tensor_maps.h"
 #include "simt/worker.h"
 
 namespace attune::simt {
@@ -135,6 +138,71 @@ void copy_async_wait(attune_simt_thread* thread, int pending) {
   worker.copies().wait(self, pending, worker.shared(), worker.stamp(self, AccessKind::async_copy, 0));
 }
 
+void mbarrier_init(attune_simt_thread* thread, long long offset, attune_simt_site site) {
+  Worker& worker = Worker::of(thread);
+  const int self = worker.running();
+  worker.shared_access(self, offset, 8, true, AccessKind::plain, site);
+  if (const std::string fault = worker.mbarriers().init(offset); !fault.empty())
+    worker.fault(self, site, fault);
+}
+
+void mbarrier_init_fence(attune_simt_thread* thread) {
+  Worker::of(thread).mbarriers().fence();
+}
+
+void mbarrier_expect(attune_simt_thread* thread, long long offset, unsigned bytes, attune_simt_site site) {
+  Worker& worker = Worker::of(thread);
+  const std::string fault = worker.mbarriers().expect(worker.mbarrier_at(offset, site), bytes);
+  if (!fault.empty()) worker.fault(worker.running(), site, fault);
+  worker.release_waiters();
+}
+
+void mbarrier_wait(attune_simt_thread* thread, long long offset, unsigned parity, attune_simt_site site) {
+  Worker& worker = Worker::of(thread);
+  worker.mbarrier_wait(worker.mbarrier_at(offset, site), parity, site);
+}
+
+void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* map, long long barrier_offset,
+                 int row, int head, int batch, attune_simt_site site) {
+  Worker& worker = Worker::of(thread);
+  const int self = worker.running();
+  const int barrier = worker.mbarrier_at(barrier_offset, site);
+  if (!worker.mbarriers().is_fenced(barrier)) {
+    worker.fault(
+        self, site,
+        fmt::format("a tensor copy to the mbarrier at shared byte {}, with no mbarrier_init_fence since its "
+                    "initialisation",
+                    barrier_offset));
+  }
+  const PanelTensor* tensor = decode(*map);
+  if (!tensor) worker.fault(self, site, "a tensor copy by a map that nobody encoded");
+  constexpr int kAlignment = 1024;
+  if (offset % kAlignment != 0) {
+    worker.fault(
+        self, site,
+        fmt::format("a tensor copy to shared byte {}: must be a multiple of {}", offset, kAlignment));
+  }
+  if (row < 0 || head < 0 || head >= tensor->heads || batch < 0 || batch >= tensor->batch) {
+    worker.fault(
+        self, site,
+        fmt::format("a tensor copy from row {} of head {} of sequence {}: the tensor has {} heads and {} "
+                    "sequences",
+                    row, head, batch, tensor->heads, tensor->batch));
+  }
+  const auto first = reinterpret_cast<uint64_t>(tensor->data) +
+                     2 * static_cast<uint64_t>(head * tensor->head_stride + batch * tensor->batch_stride);
+  for (int64_t r = row; r < row + tensor->box_rows && r < tensor->rows; ++r) {
+    worker.require_region(first + 2 * static_cast<uint64_t>(r * tensor->row_stride),
+                          static_cast<int>(2 * tensor->columns), site);
+  }
+  const TensorCopy copy{*tensor, offset, barrier, row, head, batch};
+  const bool issued = worker.tensor_copies().issue(
+      copy, worker.shared(), worker.mbarriers(),
+      worker.stamp(self, AccessKind::tensor_copy, worker.shared().site_number(site)), worker.random());
+  if (!issued) worker.fault(self, site, worker.shared().fault());
+  worker.release_waiters();
+}
+
 constexpr attune_simt_api kTable = {
     .block_barrier = block_barrier,
     .warp_barrier = warp_barrier,
@@ -149,6 +217,11 @@ constexpr attune_simt_api kTable = {
     .copy_async16 = copy_async16,
     .copy_async_commit = copy_async_commit,
     .copy_async_wait = copy_async_wait,
+    .mbarrier_init = mbarrier_init,
+    .mbarrier_init_fence = mbarrier_init_fence,
+    .mbarrier_expect = mbarrier_expect,
+    .mbarrier_wait = mbarrier_wait,
+    .copy_tensor = copy_tensor,
 };
 
 }  // namespace

@@ -78,6 +78,8 @@ std::string_view name_of(Verb verb) {
       return "load_matrices";
     case Verb::multiply_tiles:
       return "multiply_tiles";
+    case Verb::mbarrier_wait:
+      return "mbarrier_wait";
   }
   return "?";
 }
@@ -86,6 +88,13 @@ std::string to_string(attune_simt_site site) {
   std::string_view file = site.file ? site.file : "?";
   if (file.starts_with("./")) file.remove_prefix(2);  // how the compiler names what it found through -I.
   return fmt::format("{}:{}", file, site.line);
+}
+
+std::string describe_everybody(std::span<const ThreadState> threads) {
+  std::vector<std::string> everybody;
+  for (const Group& part : group(threads))
+    everybody.push_back(describe(part));
+  return fmt::format("{}", fmt::join(everybody, "; "));
 }
 
 std::string describe_deadlock(std::span<const ThreadState> threads, int& first_waiting) {
@@ -102,12 +111,10 @@ std::string describe_deadlock(std::span<const ThreadState> threads, int& first_w
     if (threads[i].done || threads[i].waiting.verb != first->waiting.verb)
       missing.push_back(static_cast<int>(i));
   }
-  std::vector<std::string> everybody;
-  for (const Group& part : group(threads))
-    everybody.push_back(describe(part));
   return fmt::format("deadlock: {} was reached by {} of {} threads of the {}; missing: {} {}. Everybody: {}",
                      name_of(first->waiting.verb), count - missing.size(), count, of_block ? "block" : "warp",
-                     missing.size() == 1 ? "thread" : "threads", ranges(missing), fmt::join(everybody, "; "));
+                     missing.size() == 1 ? "thread" : "threads", ranges(missing),
+                     describe_everybody(threads));
 }
 
 }  // namespace attune::simt

@@ -20,7 +20,8 @@ enum class Verb : uint8_t {
   warp_maximum,
   warp_sum,
   load_matrices,
-  multiply_tiles
+  multiply_tiles,
+  mbarrier_wait
 };
 
 std::string_view name_of(Verb verb);
@@ -43,5 +44,7 @@ struct ThreadState {
 // What is incomplete, who is missing there, and where everybody is: "block_barrier (row_softmax.cuh:36) was
 // reached by 32 of 128 threads; ...". `first_waiting` becomes the first thread that waits.
 std::string describe_deadlock(std::span<const ThreadState> threads, int& first_waiting);
+// "threads 0-3 ended; threads 4-31 in warp_sum (...)".
+std::string describe_everybody(std::span<const ThreadState> threads);
 
 }  // namespace attune::simt

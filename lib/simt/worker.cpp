@@ -72,6 +72,8 @@ void Worker::begin_block(int64_t next) {
   at_barrier_ = 0;
   shared_.begin_block();
   copies_.begin_block(scheduler_.threads());
+  tensor_copies_.begin_block();
+  mbarriers_.begin_block(scheduler_.threads());
   scheduler_.begin_block(launch_->seed_of(next));
 }
 
@@ -123,6 +125,7 @@ ThreadState Worker::state_of(int of_thread) const {
   const Warp& warp = warps_[of_thread / kWarpLanes];
   const uint32_t lane = 1u << (of_thread % kWarpLanes);
   if (scheduler_.done(of_thread)) return {.done = true, .waiting = {}};
+  if (const Waiting* waiting = mbarriers_.waiting(of_thread)) return {.done = false, .waiting = *waiting};
   return {.done = false, .waiting = (warp.at_barrier & lane) != 0 ? warp.barrier : warp.meeting};
 }
 
@@ -130,8 +133,15 @@ void Worker::report_deadlock() {
   std::vector<ThreadState> threads(static_cast<size_t>(scheduler_.threads()));
   for (size_t i = 0; i < threads.size(); ++i)
     threads[i] = state_of(static_cast<int>(i));
-  int first = 0;
-  const std::string what = describe_deadlock(threads, first);
+  // Whoever waits for a copy keeps the others from their barriers.
+  const auto at_mbarrier = std::ranges::find_if(threads, [](const ThreadState& state) {
+    return !state.done && state.waiting.verb == Verb::mbarrier_wait;
+  });
+  int first = static_cast<int>(at_mbarrier - threads.begin());
+  const std::string what = at_mbarrier == threads.end()
+                               ? describe_deadlock(threads, first)
+                               : fmt::format("deadlock: {}. Everybody: {}",
+                                             mbarriers_.describe_missing(first), describe_everybody(threads));
   launch_->report(where(first, threads[first].waiting.site), what);
 }
 
@@ -144,6 +154,38 @@ void Worker::check_global(uint64_t address, int bytes, bool write, attune_simt_s
   }
   region_begin = reinterpret_cast<uint64_t>(region->base);
   region_end = region_begin + region->bytes;
+}
+
+void Worker::require_region(uint64_t address, int bytes, attune_simt_site site) {
+  const Launch& what = launch_->launch();
+  const std::span<const MemoryRegion> regions(what.regions.data(), what.region_count);
+  if (!find_region(regions, address, bytes))
+    fault(thread, site, describe_global_fault(regions, address, bytes, false));
+}
+
+int Worker::mbarrier_at(int64_t offset, attune_simt_site site) {
+  shared_access(thread, offset, 8, false, AccessKind::plain, site);  // its initialisation must be visible
+  const int barrier = mbarriers_.find(offset);
+  if (barrier == MBarriers::kNone)
+    fault(thread, site, fmt::format("no mbarrier was initialised at shared byte {}", offset));
+  return barrier;
+}
+
+void Worker::mbarrier_wait(int barrier, uint32_t parity, attune_simt_site site) {
+  if (!mbarriers_.is_complete(barrier, parity)) {
+    tensor_copies_.land(barrier, shared_, mbarriers_);
+    release_waiters();
+  }
+  while (!mbarriers_.is_complete(barrier, parity)) {
+    mbarriers_.wait(thread, barrier, site);
+    scheduler_.park();
+  }
+  mbarriers_.phases().observe(thread, barrier, mbarriers_.completed(barrier));
+}
+
+void Worker::release_waiters() {
+  for (const int waiter : mbarriers_.take_released())
+    scheduler_.release(waiter / kWarpLanes, 1u << (waiter % kWarpLanes));
 }
 
 void Worker::require_shared_bytes(uint32_t bytes, attune_simt_site site) {
@@ -175,6 +217,7 @@ void Worker::block_barrier(attune_simt_site site) {
   at_barrier_ = 0;
   ++report_.barriers;
   begin_epoch();
+  mbarriers_.phases().share();
   if (last_epoch() >= Stamp::kLastEpoch) fault(thread, site, kTooManyBarriers);
   for (int i = 0; i < scheduler_.threads() / kWarpLanes; ++i) {
     warps_[i].at_barrier = 0;

@@ -12,11 +12,13 @@
 #include "simt/async_copies.h"
 #include "simt/collectives.h"
 #include "simt/launch_state.h"
+#include "simt/mbarriers.h"
 #include "simt/mma.h"
 #include "simt/run_report.h"
 #include "simt/scheduler.h"
 #include "simt/shared_memory.h"
 #include "simt/stack_pool.h"
+#include "simt/tensor_copies.h"
 #include "simt/waiting.h"
 
 namespace attune::simt {
@@ -49,6 +51,8 @@ class Worker : private attune_simt_thread {
   }
   void check_global(uint64_t address, int bytes, bool write, attune_simt_site site);
   void require_shared_bytes(uint32_t bytes, attune_simt_site site);
+  // Faults unless the bytes lie within one of the launch's tensors.
+  void require_region(uint64_t address, int bytes, attune_simt_site site);
 
   void block_barrier(attune_simt_site site);
   // One lane's part in a collective verb; `shape` tells apart what must be equal in all lanes, such as tile
@@ -78,6 +82,14 @@ class Worker : private attune_simt_thread {
   const LaneCalls& lanes() const { return warps_[thread / kWarpLanes].calls; }
   void begin_warp_epoch(attune_simt_site site);
 
+  // The initialised mbarrier at a byte of shared memory; a fault when there is none.
+  int mbarrier_at(int64_t offset, attune_simt_site site);
+  void mbarrier_wait(int barrier, uint32_t parity, attune_simt_site site);
+  // Lets those go on whose phase is complete.
+  void release_waiters();
+
+  MBarriers& mbarriers() { return mbarriers_; }
+  TensorCopies& tensor_copies() { return tensor_copies_; }
   SharedMemory& shared() { return shared_; }
   AsyncCopies& copies() { return copies_; }
   TileMultiplier& multiplier() { return multiplier_; }
@@ -106,8 +118,10 @@ class Worker : private attune_simt_thread {
 
   StackPool stacks_;
   Scheduler scheduler_{stacks_};
-  SharedMemory shared_;
+  MBarriers mbarriers_;
+  SharedMemory shared_{mbarriers_.phases()};
   AsyncCopies copies_;
+  TensorCopies tensor_copies_;
   TileMultiplier multiplier_;
   LaunchState* launch_ = nullptr;
   RunReport report_;

@@ -31,6 +31,9 @@ class AttentionCase final : public ValidationCase {
   AttentionCase(const Problem& problem, uint64_t seed, double q_deviation,
                 Placement placement = Placement::aligned);
 
+  bool concerns(const Family& family, const Config& config) const override {
+    return placement_ != Placement::unaligned || !family.fallback(config);
+  }
   Comparison check(Backend& backend, const Family& family, const Config& config,
                    const Module& module) const override;
 

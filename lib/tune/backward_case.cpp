@@ -134,7 +134,7 @@ BackwardOutput BackwardCase::run(Backend& backend, const Family& family, const C
                             .seqlen_kv = p.seqlen_kv,
                             .scale = default_scale(p.head_dim, p.dtype)};
   Launch launch;
-  family.pack(p, config, arguments, launch);
+  family.pack(p, config, arguments, backend.tensor_maps(), launch);
   if (launch.grid > 0) {
     backend.launch(module, launch, backend.planning_stream());
     backend.synchronize(backend.planning_stream());

@@ -26,7 +26,7 @@ Comparison RowSoftmaxCase::check(Backend& backend, const Family& family, const C
                             .seqlen_q = problem_.seqlen_q,
                             .seqlen_kv = problem_.seqlen_kv};
   Launch launch;
-  family.pack(problem_, config, arguments, launch);
+  family.pack(problem_, config, arguments, backend.tensor_maps(), launch);
   backend.launch(module, launch, backend.planning_stream());
   backend.synchronize(backend.planning_stream());
   y_device.download();

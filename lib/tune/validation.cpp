@@ -68,6 +68,7 @@ Comparison Validation::check(Backend& backend, const Family& family, const Confi
                              const Module& module) const {
   Comparison worst;
   for (const auto& validation_case : cases_) {
+    if (!validation_case->concerns(family, config)) continue;
     worst = worse_of(worst, validation_case->check(backend, family, config, module));
     if (!worst.ok) break;
   }

@@ -16,6 +16,8 @@ namespace attune {
 class ValidationCase {
  public:
   virtual ~ValidationCase() = default;
+  // False where the candidate's fallback would take over: that one has to prove itself.
+  virtual bool concerns(const Family&, const Config&) const { return true; }
   // Runs the candidate on poisoned outputs between canaries. Throws what launching throws.
   virtual Comparison check(Backend& backend, const Family& family, const Config& config,
                            const Module& module) const = 0;

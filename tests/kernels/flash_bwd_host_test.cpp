@@ -72,7 +72,7 @@ struct Packed {
   template <typename Params>
   Params pack(const Family& family, Operation operation, const Config& config) {
     problem.operation = operation;
-    family.pack(problem, config, arguments, launch);
+    family.pack(problem, config, arguments, nullptr, launch);
     REQUIRE(launch.parameter_bytes == sizeof(Params));
     Params params;
     std::memcpy(&params, launch.parameters.data(), sizeof(params));

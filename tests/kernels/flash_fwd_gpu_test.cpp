@@ -131,7 +131,7 @@ TEST_CASE("flash_fwd on a GPU finds its way beyond 2^31 elements", "[gpu]") {
     for (size_t i = 0; i < 4; ++i)
       *views[i] = {at(tensors[i], first_head * static_cast<size_t>(head_elements)), strides};
     Launch launch;
-    flash_fwd_family().pack(problem, config, arguments, launch);
+    flash_fwd_family().pack(problem, config, arguments, backend.tensor_maps(), launch);
     backend.launch(module, launch, backend.planning_stream());
     backend.synchronize(backend.planning_stream());
     std::vector<std::byte> result(static_cast<size_t>(2 * head_elements));

@@ -21,8 +21,8 @@ Problem problem_of(DType dtype, int64_t head_dim, Mask mask, int64_t heads_q = 2
 
 // One of the smallest: fits every dtype and head dimension.
 Config small_config() {
-  return {{"BLOCK_M", 16}, {"BLOCK_N", 16},       {"WARPS", 1},
-          {"STAGES", 1},   {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}};
+  return {{"BLOCK_M", 16},       {"BLOCK_N", 16},    {"WARPS", 1},        {"STAGES", 1},
+          {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 0}};
 }
 
 Config config_of(int block_m, int block_n, int warps, int stages, int q_in_registers) {
@@ -31,11 +31,17 @@ Config config_of(int block_m, int block_n, int warps, int stages, int q_in_regis
           {"WARPS", warps},
           {"STAGES", stages},
           {"Q_IN_REGISTERS", q_in_registers},
-          {"KEEP_PLACES", 0}};
+          {"KEEP_PLACES", 0},
+          {"TENSOR_COPIES", 0}};
 }
 
 Config keeping_places(Config config) {
   config.set("KEEP_PLACES", 1);
+  return config;
+}
+
+Config by_engine(Config config) {
+  config.set("TENSOR_COPIES", 1);
   return config;
 }
 
@@ -145,6 +151,22 @@ TEST_CASE("flash_fwd on simt is right for every tunable", "[simt]") {
                           {single, config_of(128, 64, 4, 1, 0), kFew}});
 }
 
+TEST_CASE("flash_fwd on simt is right when the copy engine brings K and V", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  std::vector<FlashFwdCase> cases;
+  for (const auto& [head_dim, head_dim_v] :
+       std::initializer_list<std::pair<int64_t, int64_t>>{{64, 64}, {128, 128}, {256, 256}, {192, 128}}) {
+    Problem problem = problem_of(head_dim == 64 ? DType::f16 : DType::bf16, head_dim, Mask::causal, 4, 2);
+    problem.head_dim_v = head_dim_v;
+    problem.batch = 2;
+    problem.layout = head_dim == 128 ? Layout::bshd : Layout::bhsd;
+    const Config config = by_engine(config_of(64, head_dim == 256 ? 32 : 48, 4, 1, 0));
+    cases.push_back({problem, config, {{127, 129}, {1, 203}, {97, 3}, {70, 0}}});
+    cases.push_back({problem, config, {{67, 83}}, 1, Placement::broadcast});
+  }
+  check_flash_fwd(bench, cases);
+}
+
 TEST_CASE("flash_fwd on simt is right for batches, groups of heads and both layouts", "[simt]") {
   KernelBench bench = KernelBench::on_simt();
   Problem problem = problem_of(DType::f16, 32, Mask::none, 6, 2);
@@ -181,6 +203,15 @@ TEST_CASE("every config of flash_fwd touches the shared memory it asks for, to t
     }
   }
   CHECK(work.size() > 50);
+  const Problem panels = problem_of(DType::bf16, 64, Mask::none, 1, 1);
+  for (Candidate& candidate : enumerate_candidates(panels, bench.backend().device(), {})) {
+    const bool wanted = candidate.family->name() == "flash_fwd" &&
+                        candidate.config.at("TENSOR_COPIES") == 1 && candidate.config.at("BLOCK_N") % 32 == 0;
+    if (!wanted) continue;
+    Problem problem = panels;
+    problem.seqlen_q = problem.seqlen_kv = 256;
+    work.emplace_back(problem, std::move(candidate));
+  }
   bench.precompile(work);
   auto& emulator = dynamic_cast<SimtBackend&>(bench.backend());
   for (const auto& [problem, candidate] : work) {

@@ -97,19 +97,22 @@ TEST_CASE("flash_fwd's budget is the layout's formula, for every config on every
             return (columns + 15) / 16 * 16 * element + (element > 2 ? 16 : 0);
           };
           const int64_t k_row = row_bytes(dim), v_row = row_bytes(dim_v), q_row = std::max(k_row, v_row);
-          REQUIRE(use.shared_bytes == m * q_row + stages * n * (k_row + v_row));
+          const bool tensor_copies = config.at("TENSOR_COPIES") != 0;  // two barriers per stage
+          REQUIRE(use.shared_bytes == m * q_row + stages * (n * (k_row + v_row) + (tensor_copies ? 16 : 0)));
           REQUIRE(use.threads == 32 * config.at("WARPS"));
-          const FlashFwdLayout layout{element, static_cast<int>(dim), static_cast<int>(dim_v), m, n, stages};
+          const FlashFwdLayout layout{element, static_cast<int>(dim), static_cast<int>(dim_v), m, n,
+                                      stages,  tensor_copies};
           REQUIRE(layout.shared_bytes() == use.shared_bytes);
           // The tiles lie one behind the other and end where the memory ends; each begins where a swizzle
           // may.
           REQUIRE(layout.q_offset() == 0);
           REQUIRE(layout.k_offset(0) == m * q_row);
           REQUIRE(layout.v_offset(0) == layout.k_offset(stages - 1) + n * k_row);
-          REQUIRE(layout.v_offset(stages - 1) + n * v_row == layout.shared_bytes());
+          REQUIRE(layout.k_barrier_offset(0) == layout.v_offset(stages - 1) + n * v_row);
+          REQUIRE(layout.v_barrier_offset(stages) == layout.k_barrier_offset(0) + 16 * stages);
           for (int slot = 0; slot < stages; ++slot) {
-            REQUIRE(layout.k_offset(slot) % 128 == 0);
-            REQUIRE(layout.v_offset(slot) % 128 == 0);
+            REQUIRE(layout.k_offset(slot) % (tensor_copies ? 1024 : 128) == 0);
+            REQUIRE(layout.v_offset(slot) % (tensor_copies ? 1024 : 128) == 0);
           }
         }
       }
@@ -138,8 +141,8 @@ TEST_CASE("flash_fwd packs its parameters from problem, config and arguments") {
                         .seqlen_kv = 2000,
                         .head_dim = 72,
                         .head_dim_v = 72};
-  const Config config{{"BLOCK_M", 64}, {"BLOCK_N", 32},       {"WARPS", 4},
-                      {"STAGES", 2},   {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}};
+  const Config config{{"BLOCK_M", 64},       {"BLOCK_N", 32},    {"WARPS", 4},        {"STAGES", 2},
+                      {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 0}};
   Arguments arguments{.q = {address(0x1000), {100000, 8000, 72, 1}},
                       .k = {address(0x2000), {200000, 16000, 80, 1}},
                       .v = {address(0x3000), {300000, 24000, 88, 1}},
@@ -150,7 +153,7 @@ TEST_CASE("flash_fwd packs its parameters from problem, config and arguments") {
                       .seqlen_kv = 77,
                       .scale = 0.25f};
   Launch launch;
-  flash_fwd().pack(problem, config, arguments, launch);
+  flash_fwd().pack(problem, config, arguments, nullptr, launch);
   CHECK(launch.grid == 3 * 12 * 3);  // tiles of 64 in 129 rows, heads, sequences: the actual ones
   CHECK(launch.block == 128);
   CHECK(launch.shared_bytes == flash_fwd().resources(problem, config).shared_bytes);
@@ -176,8 +179,8 @@ TEST_CASE("flash_fwd packs its parameters from problem, config and arguments") {
 }
 
 TEST_CASE("flash_fwd's regions cover each tensor to the byte") {
-  const Config config{{"BLOCK_M", 64}, {"BLOCK_N", 32},       {"WARPS", 4},
-                      {"STAGES", 1},   {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}};
+  const Config config{{"BLOCK_M", 64},       {"BLOCK_N", 32},    {"WARPS", 4},        {"STAGES", 1},
+                      {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 0}};
   // Dense [b, h, s, d] and [b, s, h, d]; gaps everywhere; broadcasts over batch and heads.
   const std::array<int64_t, 4> strides[] = {
       {2 * 7 * 8, 7 * 8, 8, 1}, {7 * 2 * 8, 8, 2 * 8, 1}, {1000, 400, 24, 1}, {0, 0, 16, 1}};
@@ -193,7 +196,7 @@ TEST_CASE("flash_fwd's regions cover each tensor to the byte") {
                                 .seqlen_q = 7,
                                 .seqlen_kv = 5};
       Launch launch;
-      flash_fwd().pack(problem, config, arguments, launch);
+      flash_fwd().pack(problem, config, arguments, nullptr, launch);
       REQUIRE(launch.region_count == 5);
       const TensorView* views[] = {&arguments.q, &arguments.k, &arguments.v, &arguments.o};
       for (size_t i = 0; i < 4; ++i) {
@@ -208,8 +211,8 @@ TEST_CASE("flash_fwd's regions cover each tensor to the byte") {
 }
 
 TEST_CASE("flash_fwd without lse or keys names no memory for them") {
-  const Config config{{"BLOCK_M", 64}, {"BLOCK_N", 32},       {"WARPS", 4},
-                      {"STAGES", 1},   {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}};
+  const Config config{{"BLOCK_M", 64},       {"BLOCK_N", 32},    {"WARPS", 4},        {"STAGES", 1},
+                      {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 0}};
   const Problem problem{.dtype = DType::f16, .heads_q = 2, .heads_kv = 1, .head_dim = 64, .head_dim_v = 64};
   const Arguments arguments{.q = {address(0x10000), {128 * 64, 64 * 64, 64, 1}},
                             .o = {address(0x40000), {128 * 64, 64 * 64, 64, 1}},
@@ -217,7 +220,7 @@ TEST_CASE("flash_fwd without lse or keys names no memory for them") {
                             .seqlen_q = 64,
                             .seqlen_kv = 0};
   Launch launch;
-  flash_fwd().pack(problem, config, arguments, launch);
+  flash_fwd().pack(problem, config, arguments, nullptr, launch);
   REQUIRE(launch.region_count == 4);
   CHECK(launch.regions[0].bytes == 2 * 64 * 64 * 2);
   CHECK(launch.regions[1].bytes == 0);
@@ -227,30 +230,136 @@ TEST_CASE("flash_fwd without lse or keys names no memory for them") {
 }
 
 TEST_CASE("packing again leaves nothing of the launch before") {
-  const Config config{{"BLOCK_M", 64}, {"BLOCK_N", 32},       {"WARPS", 4},
-                      {"STAGES", 1},   {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}};
+  const Config config{{"BLOCK_M", 64},       {"BLOCK_N", 32},    {"WARPS", 4},        {"STAGES", 1},
+                      {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 0}};
   const Problem problem = attention(DType::f16, 64);
   Arguments arguments{
       .lse = static_cast<float*>(address(0x50000)), .batch = 1, .seqlen_q = 64, .seqlen_kv = 64};
   Launch launch, fresh;
-  flash_fwd().pack(problem, config, arguments, launch);
+  flash_fwd().pack(problem, config, arguments, nullptr, launch);
   arguments.lse = nullptr;
-  flash_fwd().pack(problem, config, arguments, launch);
-  flash_fwd().pack(problem, config, arguments, fresh);
+  flash_fwd().pack(problem, config, arguments, nullptr, launch);
+  flash_fwd().pack(problem, config, arguments, nullptr, fresh);
   CHECK(launch.region_count == fresh.region_count);
   REQUIRE(launch.parameter_bytes == fresh.parameter_bytes);
-  CHECK(std::equal(launch.parameters.begin(), launch.parameters.begin() + launch.parameter_bytes,
-                   fresh.parameters.begin()));
+  // Beside the tensor maps, which nobody reads here.
+  constexpr size_t kBegin = offsetof(FlashFwdParams, q);
+  constexpr size_t kEnd = offsetof(FlashFwdParams, aligned) + sizeof(unsigned);
+  CHECK(std::equal(launch.parameters.begin() + kBegin, launch.parameters.begin() + kEnd,
+                   fresh.parameters.begin() + kBegin));
+}
+
+namespace {
+
+// Notes what it is asked for and refuses from a number on.
+struct NotingEncoder final : TensorMapEncoder {
+  mutable std::vector<PanelTensor> asked;
+  size_t encodes = 2;
+  bool encode(TensorMap&, const PanelTensor& tensor) const noexcept override {
+    asked.push_back(tensor);
+    return asked.size() <= encodes;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("flash_fwd describes K and V to the copy engine where it can") {
+  const Config config{{"BLOCK_M", 64},       {"BLOCK_N", 48},    {"WARPS", 4},        {"STAGES", 1},
+                      {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 1}};
+  Problem problem = attention(DType::f16, 128);
+  problem.head_dim_v = 64;
+  const auto dense = [](uintptr_t at, int64_t columns) {
+    return TensorView{address(at), {4 * 100 * columns, 100 * columns, columns, 1}};
+  };
+  Arguments arguments{.q = dense(0x10000, 128),
+                      .k = dense(0x20000, 128),
+                      .v = dense(0x30000, 64),
+                      .o = dense(0x40000, 64),
+                      .batch = 3,
+                      .seqlen_q = 70,
+                      .seqlen_kv = 100};
+  NotingEncoder encoder;
+  const auto takes = [&](const TensorMapEncoder* maps) {
+    LaunchShape shape = flash_fwd().launch_shape(problem, config);
+    shape.tensor_maps = maps;
+    Launch launch;
+    return flash_fwd().pack(problem, shape, arguments, launch);
+  };
+  CHECK(takes(&encoder));
+  REQUIRE(encoder.asked.size() == 2);
+  const PanelTensor& values = encoder.asked[1];
+  CHECK(encoder.asked[0].data == address(0x20000));
+  CHECK(encoder.asked[0].columns == 128);
+  CHECK(values.data == address(0x30000));
+  CHECK(values.columns == 64);
+  CHECK(values.rows == 100);
+  CHECK(values.heads == problem.heads_kv);
+  CHECK(values.batch == 3);
+  CHECK(values.row_stride == 64);
+  CHECK(values.batch_stride == 4 * 100 * 64);
+  CHECK(values.box_rows == 48);
+
+  SECTION("not without an engine") {
+    CHECK_FALSE(takes(nullptr));
+    Launch launch;
+    CHECK(caught([&] { flash_fwd().pack(problem, config, arguments, nullptr, launch); }) ==
+          Caught{ATTUNE_ERROR_LAUNCH_FAILED,
+                 "flash_fwd " + to_string(config) + " cannot take these tensors: there is no copy engine"});
+  }
+  SECTION("not when it refuses one of the two") {
+    encoder = {};
+    encoder.encodes = 1;
+    CHECK_FALSE(takes(&encoder));
+  }
+  SECTION("not rows that start anywhere, though Q's may") {
+    encoder = {};
+    arguments.q.data = address(0x10002);
+    CHECK(takes(&encoder));
+    encoder = {};
+    arguments.v.data = address(0x30002);
+    CHECK_FALSE(takes(&encoder));
+    CHECK(encoder.asked.empty());
+  }
+  SECTION("with nothing to describe when there are no keys") {
+    encoder = {};
+    arguments.seqlen_kv = 0;
+    CHECK(takes(nullptr));
+  }
+  SECTION("or else its fallback takes over, which takes all") {
+    const std::optional<Config> fallback = flash_fwd().fallback(config);
+    REQUIRE(fallback);
+    CHECK(fallback->at("TENSOR_COPIES") == 0);
+    CHECK(fallback->at("BLOCK_N") == 48);
+    CHECK_FALSE(flash_fwd().fallback(*fallback));
+    arguments.v.data = address(0x30002);
+    Launch launch;
+    CHECK(flash_fwd().pack(problem, flash_fwd().launch_shape(problem, *fallback), arguments, launch));
+  }
+}
+
+TEST_CASE("only devices with a copy engine have configs that use it, and only for whole panels") {
+  const auto has = [](const char* arch, DType dtype, int64_t dim, int64_t dim_v) {
+    Problem problem = attention(dtype, dim);
+    problem.head_dim_v = dim_v;
+    const std::vector<Config> configs = flash_fwd().space(problem, device(arch)).enumerate();
+    return std::ranges::any_of(configs, [](const Config& c) { return c.at("TENSOR_COPIES") == 1; });
+  };
+  CHECK(has("sm_90", DType::bf16, 128, 64));
+  CHECK(has("sm_120", DType::f16, 256, 256));
+  CHECK_FALSE(has("sm_89", DType::bf16, 128, 128));
+  CHECK_FALSE(has("sm_90", DType::bf16, 96, 96));
+  CHECK_FALSE(has("sm_90", DType::bf16, 128, 72));
+  CHECK_FALSE(has("sm_90", DType::f32, 128, 128));
 }
 
 TEST_CASE("more blocks than a launch can have are refused with the numbers") {
-  const Config config{{"BLOCK_M", 64}, {"BLOCK_N", 32},       {"WARPS", 4},
-                      {"STAGES", 1},   {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}};
+  const Config config{{"BLOCK_M", 64},       {"BLOCK_N", 32},    {"WARPS", 4},        {"STAGES", 1},
+                      {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 0}};
   Problem problem = attention(DType::f16, 64);
   problem.heads_q = problem.heads_kv = 256;
   const Arguments arguments{.batch = 1, .seqlen_q = 1 << 30, .seqlen_kv = 1};
   Launch launch;
-  CHECK(caught([&] { flash_fwd().pack(problem, config, arguments, launch); }) ==
+  CHECK(caught([&] { flash_fwd().pack(problem, config, arguments, nullptr, launch); }) ==
         Caught{ATTUNE_ERROR_UNSUPPORTED,
                "16777216 tiles x 256 heads x 1 sequences are more than 2147483647 blocks"});
 }
@@ -263,7 +372,7 @@ TEST_CASE("row_softmax packs one row per batch, head and query") {
                       .seqlen_q = 5,
                       .seqlen_kv = 203};
   Launch launch;
-  row_softmax().pack(kRows, config, arguments, launch);
+  row_softmax().pack(kRows, config, arguments, nullptr, launch);
   const auto params = params_of<RowSoftmaxParams>(launch);
   CHECK(params.input == address(0x1000));
   CHECK(params.output == address(0x9000));
@@ -279,7 +388,7 @@ TEST_CASE("row_softmax packs one row per batch, head and query") {
   for (size_t i = 0; i < 2; ++i)
     CHECK(launch.regions[i].bytes == (29 * 208 + 203) * sizeof(float));
   arguments.batch = 0;
-  row_softmax().pack(kRows, config, arguments, launch);
+  row_softmax().pack(kRows, config, arguments, nullptr, launch);
   CHECK(launch.grid == 0);
   CHECK(launch.regions[0].bytes == 0);
 }

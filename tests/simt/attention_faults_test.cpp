@@ -5,6 +5,7 @@
 #include "isa/float_formats.h"
 #include "kernels/registry.h"
 #include "simt/kernel_fixture.h"
+#include "simt/simt_tensor_maps.h"
 #include "support/catch.h"
 
 using namespace attune;
@@ -26,13 +27,14 @@ struct Attention {
   std::vector<float> lse;
   Launch launch;
 
-  explicit Attention(int stages)
+  explicit Attention(int stages, bool tensor_copies = false)
       : config({{"BLOCK_M", 64},
                 {"BLOCK_N", 32},
                 {"WARPS", 4},
                 {"STAGES", stages},
                 {"Q_IN_REGISTERS", 0},
-                {"KEEP_PLACES", 0}}),
+                {"KEEP_PLACES", 0},
+                {"TENSOR_COPIES", tensor_copies ? 1 : 0}}),
         q(kQueries * kDim),
         k(kKeys * kDim),
         v(kKeys * kDim),
@@ -59,7 +61,8 @@ struct Attention {
                               .seqlen_q = kQueries,
                               .seqlen_kv = kKeys,
                               .scale = 0.125f};
-    family.pack(problem, config, arguments, launch);
+    const simt::SimtTensorMaps maps;
+    family.pack(problem, config, arguments, &maps, launch);
   }
 
   KernelSource source() const { return specialize(template_store(), family, problem, config); }
@@ -140,6 +143,33 @@ TEST_CASE("every wait of flash_fwd is missed when it waits for less", "[simt]") 
       check_reported(with_nth(good, "flash_fwd.cuh", wait, i, "copy_async_wait<2 * STAGES - 1>();"),
                      work.launch, "is in flight");
     }
+  }
+}
+
+TEST_CASE("every barrier and wait of flash_fwd with tensor copies is missed when it is gone", "[simt]") {
+  for (const int stages : {1, 2}) {
+    const Attention work(stages, true);
+    const KernelSource good = work.source();
+    const CompiledImage image = compile(good);
+    for (uint64_t seed = 1; seed <= kSeeds; ++seed)
+      CHECK(report_of(image, work.launch, seed) == "");
+    const int barriers = count_of(good, "flash_fwd.cuh", "block_barrier();") - 1;
+    for (int i = 0; i < barriers; ++i) {
+      INFO("stages " << stages << ", barrier " << i);
+      check_reported(with_nth(good, "flash_fwd.cuh", "block_barrier();", i, ";"), work.launch, "shared byte");
+    }
+    for (const char* wait : {"keys.await(step, phase);", "values.await(step, phase);"})
+      check_reported(with_change(good, "flash_fwd.cuh", wait, ""), work.launch,
+                     "where a tensor copy is in flight");
+    check_reported(with_change(good, "flash_fwd.cuh", "u32 phase = 0;", "u32 phase = 1;"), work.launch,
+                   "mbarrier");
+    check_reported(with_change(good, "flash_fwd.cuh", "tile_elements<COLUMNS>() * ELEMENT_BYTES",
+                               "tile_elements<COLUMNS>()"),
+                   work.launch, "bytes are missing");
+    check_reported(with_change(good, "flash_fwd.cuh", "      mbarrier_init_fence();\n", ""), work.launch,
+                   "no mbarrier_init_fence");
+    check_reported(with_change(good, "flash_fwd.cuh", "copy_async_wait<0>();  // Q is", "// Q is"),
+                   work.launch, "where an asynchronous copy is in flight");
   }
 }
 

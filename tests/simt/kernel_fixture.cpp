@@ -53,7 +53,8 @@ KernelSource test_kernel(int threads, std::string_view body, std::string_view fu
       {"test.cuh", fmt::format("{}namespace attune {{\n{}\n}}\nATTUNE_KERNEL(test, TestParams, {}) {{\n"
                                "  using namespace attune;\n{}\n}}\n",
                                kHead, functions, threads, body)});
-  for (const char* path : {"isa/isa.cuh", "isa/simt.h", "isa/simt_api.h", "isa/float_formats.h"}) {
+  for (const char* path : {"isa/isa.cuh", "isa/simt.h", "isa/simt_api.h", "isa/float_formats.h",
+                           "isa/simt_tensor_copies.h", "isa/tensor_map.h"}) {
     source.files.push_back({path, template_store().text(path)});
   }
   return source;
@@ -111,7 +112,7 @@ RowSoftmaxLaunch::RowSoftmaxLaunch(int64_t row_count, int64_t column_count)
   arguments.seqlen_q = rows;
   arguments.seqlen_kv = columns;
   find_family("row_softmax")
-      ->pack(row_softmax_problem(rows, columns), row_softmax_config(), arguments, launch);
+      ->pack(row_softmax_problem(rows, columns), row_softmax_config(), arguments, nullptr, launch);
 }
 
 double RowSoftmaxLaunch::worst_error() const {

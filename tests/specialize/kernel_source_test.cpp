@@ -25,8 +25,8 @@ const Problem kCausal{.dtype = DType::bf16,
                       .head_dim = 128,
                       .head_dim_v = 128};
 const Problem kSoftmax{.operation = Operation::row_softmax, .dtype = DType::f32};
-const Config kFlashConfig{{"BLOCK_M", 128}, {"BLOCK_N", 64},       {"WARPS", 4},
-                          {"STAGES", 2},    {"Q_IN_REGISTERS", 1}, {"KEEP_PLACES", 0}};
+const Config kFlashConfig{{"BLOCK_M", 128},      {"BLOCK_N", 64},    {"WARPS", 4},        {"STAGES", 2},
+                          {"Q_IN_REGISTERS", 1}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 0}};
 const Config kSoftmaxConfig{{"WARPS", 2}, {"ROWS_PER_BLOCK", 4}};
 
 const Family& flash_fwd() {
@@ -81,7 +81,8 @@ TEST_CASE("attune_config.h holds every constant by name") {
         "#define WARPS 4\n"
         "#define STAGES 2\n"
         "#define Q_IN_REGISTERS 1\n"
-        "#define KEEP_PLACES 0\n");
+        "#define KEEP_PLACES 0\n"
+        "#define TENSOR_COPIES 0\n");
   CHECK(specialize(TemplateStore(), row_softmax(), kSoftmax, kSoftmaxConfig).file("attune_config.h").text ==
         "// Written by attune's specialiser for row_softmax: row_softmax f32\n"
         "#pragma once\n"
@@ -136,7 +137,8 @@ TEST_CASE("a source holds the template and all that it includes, unedited") {
 TEST_CASE("the hash changes with every constant, and only with what is compiled in") {
   const std::string hash = flash_source().hash;
   CHECK(flash_source().hash == hash);
-  for (const char* name : {"BLOCK_M", "BLOCK_N", "WARPS", "STAGES", "Q_IN_REGISTERS", "KEEP_PLACES"}) {
+  for (const char* name :
+       {"BLOCK_M", "BLOCK_N", "WARPS", "STAGES", "Q_IN_REGISTERS", "KEEP_PLACES", "TENSOR_COPIES"}) {
     INFO(name);
     Config config = kFlashConfig;
     config.set(name, config.at(name) + 1);

@@ -12,27 +12,40 @@ Config first_choice(const Problem& problem, const DeviceSpec& device) {
   return enumerate_candidates(problem, device, {}).at(0).config;
 }
 
-void check_flash_fwd(KernelBench& bench, const std::vector<FlashFwdCase>& cases) {
+namespace {
+
+void check_case(KernelBench& bench, const FlashFwdCase& flash_case, const Config& config) {
   const Family& family = flash_fwd_family();
+  const Module& module = bench.module(flash_case.problem, family, config);
+  for (const FlashFwdCase::Lengths& lengths : flash_case.lengths) {
+    Problem problem = flash_case.problem;
+    problem.seqlen_q = lengths.q;
+    problem.seqlen_kv = lengths.kv;
+    const uint64_t seed = static_cast<uint64_t>(1000 * lengths.q + lengths.kv);
+    const AttentionCase attention(problem, seed, flash_case.q_deviation, flash_case.placement);
+    const Comparison comparison = attention.check(bench.backend(), family, config, module);
+    INFO(describe(problem) << " " << name_of(problem.layout) << " with " << to_string(config));
+    INFO(comparison.reason);
+    CHECK(comparison.ok);
+  }
+}
+
+// As in a plan: what a config cannot take, its fallback does.
+Config config_for(const FlashFwdCase& flash_case) {
+  const std::optional<Config> fallback = flash_fwd_family().fallback(flash_case.config);
+  return fallback && flash_case.placement == Placement::unaligned ? *fallback : flash_case.config;
+}
+
+}  // namespace
+
+void check_flash_fwd(KernelBench& bench, const std::vector<FlashFwdCase>& cases) {
   std::vector<std::pair<Problem, Candidate>> work;
   for (const FlashFwdCase& flash_case : cases) {
-    work.push_back({flash_case.problem, {.family = &family, .config = flash_case.config}});
+    work.push_back({flash_case.problem, {.family = &flash_fwd_family(), .config = config_for(flash_case)}});
   }
   bench.precompile(work);
-  for (const FlashFwdCase& flash_case : cases) {
-    const Module& module = bench.module(flash_case.problem, family, flash_case.config);
-    for (const FlashFwdCase::Lengths& lengths : flash_case.lengths) {
-      Problem problem = flash_case.problem;
-      problem.seqlen_q = lengths.q;
-      problem.seqlen_kv = lengths.kv;
-      const uint64_t seed = static_cast<uint64_t>(1000 * lengths.q + lengths.kv);
-      const AttentionCase attention(problem, seed, flash_case.q_deviation, flash_case.placement);
-      const Comparison comparison = attention.check(bench.backend(), family, flash_case.config, module);
-      INFO(describe(problem) << " " << name_of(problem.layout) << " with " << to_string(flash_case.config));
-      INFO(comparison.reason);
-      CHECK(comparison.ok);
-    }
-  }
+  for (const FlashFwdCase& flash_case : cases)
+    check_case(bench, flash_case, config_for(flash_case));
 }
 
 void check_repeatable(KernelBench& bench, const Problem& problem, const Config& config, int repeats) {

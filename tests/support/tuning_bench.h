@@ -45,7 +45,8 @@ inline Config flash_config(int block_m, int block_n, int warps, int stages, int 
           {"WARPS", warps},
           {"STAGES", stages},
           {"Q_IN_REGISTERS", q_in_registers},
-          {"KEEP_PLACES", 0}};
+          {"KEEP_PLACES", 0},
+          {"TENSOR_COPIES", 0}};
 }
 
 struct TuningBench {

@@ -1,0 +1,35 @@
+// The device verbs of sm90.cuh on the host, for the SIMT emulator. Keep the two in step.
+#pragma once
+
+#include "isa/tensor_map.h"
+
+namespace attune {
+
+ATTUNE_FN void mbarrier_init(Shared<u64> barrier, attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->mbarrier_init(thread, barrier.byte(0), site);
+}
+
+ATTUNE_FN void mbarrier_init_fence() {
+  attune_simt_thread* thread = simt::self();
+  thread->api->mbarrier_init_fence(thread);
+}
+
+ATTUNE_FN void mbarrier_expect(Shared<u64> barrier, u32 bytes, attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->mbarrier_expect(thread, barrier.byte(0), bytes, site);
+}
+
+ATTUNE_FN void mbarrier_wait(Shared<u64> barrier, u32 parity, attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->mbarrier_wait(thread, barrier.byte(0), parity, site);
+}
+
+template <typename T>
+ATTUNE_FN void copy_tensor(Shared<T> destination, const TensorMap& map, Shared<u64> barrier, int row,
+                           int head, int batch, attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->copy_tensor(thread, destination.byte(0), &map, barrier.byte(0), row, head, batch, site);
+}
+
+}  // namespace attune

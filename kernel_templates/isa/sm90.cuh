@@ -1,0 +1,69 @@
+// Device verbs of sm_90 and later: tensor copies, which one thread starts and the copy engine carries out,
+// and the barriers in shared memory (mbarriers) on which their arrival is awaited. The emulator's twins are
+// in simt_copies.h; keep the two in step.
+#pragma once
+
+#include "isa/sm80.cuh"
+#include "isa/tensor_map.h"
+
+namespace attune {
+
+// Makes the 8 bytes at `barrier` a barrier whose phases each complete with one arrival and all bytes it
+// announced. Its first phase has parity 0. One thread does it; before anybody uses the barrier come
+// mbarrier_init_fence() in that thread and then a block barrier.
+ATTUNE_FN void mbarrier_init(Shared<u64> barrier) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier.address()) : "memory");
+#else
+  __trap();
+#endif
+}
+
+// Shows initialised barriers to the copy engine.
+ATTUNE_FN void mbarrier_init_fence() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+}
+
+// The one arrival of the current phase, which also waits for `bytes` of tensor copies.
+ATTUNE_FN void mbarrier_expect(Shared<u64> barrier, u32 bytes) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier.address()), "r"(bytes)
+               : "memory");
+#endif
+}
+
+// Waits until the phase of this parity is complete. What its copies brought is then visible to this thread.
+ATTUNE_FN void mbarrier_wait(Shared<u64> barrier, u32 parity) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile(
+      "{\n"
+      "  .reg .pred complete;\n"
+      "wait:\n"
+      "  mbarrier.try_wait.parity.shared::cta.b64 complete, [%0], %1;\n"
+      "  @!complete bra wait;\n"
+      "}" ::"r"(barrier.address()),
+      "r"(parity)
+      : "memory");
+#endif
+}
+
+// Starts copying the box at rows `row` on of one head: to `destination`, on a boundary of 1024 bytes, as
+// panels of 128 bytes by BOX rows, swizzled. Rows beyond the tensor's arrive as zeros and count among the
+// bytes.
+template <typename T>
+ATTUNE_FN void copy_tensor(Shared<T> destination, const TensorMap& map, Shared<u64> barrier, int row,
+                           int head, int batch) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile(
+      "cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %3, "
+      "%5, "
+      "%6}], [%2];" ::"r"(destination.address()),
+      "l"(&map), "r"(barrier.address()), "r"(0), "r"(row), "r"(head), "r"(batch)
+      : "memory");
+#endif
+}
+
+}  // namespace attune

@@ -1,0 +1,42 @@
+// TensorCopies: what the copy engine of the block has been told to bring and has not brought yet.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/tensor_map.h"
+#include "simt/mbarriers.h"
+#include "simt/random.h"
+#include "simt/shared_memory.h"
+
+namespace attune::simt {
+
+// A box of a tensor and where it is to go.
+struct TensorCopy {
+  PanelTensor tensor;
+  int64_t destination;  // byte of shared memory
+  int barrier;
+  int row;
+  int head;
+  int batch;
+
+  int64_t bytes() const;
+};
+
+class TensorCopies {
+ public:
+  void begin_block() { in_flight_.clear(); }
+
+  // Starts a copy. The data arrive at a moment that chance decides, at the latest when somebody waits on the
+  // barrier; nobody may touch the destination before he has waited. False: SharedMemory::fault() says why
+  // not.
+  bool issue(const TensorCopy& copy, SharedMemory& shared, MBarriers& barriers, Stamp me, Random& random);
+  // All copies that a barrier waits for arrive.
+  void land(int barrier, SharedMemory& shared, MBarriers& barriers);
+
+ private:
+  std::vector<TensorCopy> in_flight_;
+};
+
+}  // namespace attune::simt
