@@ -39,6 +39,8 @@ void warm_up(attune_context& context, const attune_attention_desc& desc) {
   if (!report.winner) {
     fail(ATTUNE_ERROR_INTERNAL, "tuning {} left no winner: {}", describe(problem), report.note);
   }
+  // Tuning that is cut short has not compiled what takes over from the winner.
+  const ApiPlan plan(context, desc);
 }
 
 }  // namespace
