@@ -1,7 +1,7 @@
 // Launch arguments of flash_bwd_delta, shared by the template and the host.
 #pragma once
 
-#include "flash_fwd.params.h"
+#include "attention/flash_tensor.h"
 
 struct FlashBwdDeltaParams {
   FlashTensor o, dout;

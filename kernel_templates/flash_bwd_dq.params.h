@@ -1,7 +1,7 @@
 // Launch arguments of flash_bwd_dq, shared by the template and the host.
 #pragma once
 
-#include "flash_fwd.params.h"
+#include "attention/flash_tensor.h"
 
 struct FlashBwdDqParams {
   FlashTensor q, k, v, dout, dq;

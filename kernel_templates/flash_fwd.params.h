@@ -2,15 +2,8 @@
 // parameter.
 #pragma once
 
+#include "attention/flash_tensor.h"
 #include "isa/tensor_map.h"
-
-// Address and element strides of a [batch, head, row, column] tensor; columns are dense.
-struct FlashTensor {
-  void* data;
-  long long batch_stride;
-  long long head_stride;
-  long long row_stride;
-};
 
 struct FlashFwdParams {
   TensorMap k_map,

@@ -1,7 +1,7 @@
 // Rows of the [batch, head, row, column] tensors of a launch, and the numbers that kernels calculate with.
 #pragma once
 
-#include "flash_fwd.params.h"
+#include "attention/flash_tensor.h"
 #include "isa/isa.cuh"
 
 namespace attune {
