@@ -4,6 +4,7 @@
 #include "attention/row_terms.layout.h"
 #include "flash_bwd_delta.params.h"
 #include "kernels/families.h"
+#include "kernels/flash.h"
 #include "kernels/flash_bwd.h"
 
 namespace attune {
@@ -33,7 +34,7 @@ class FlashBwdDelta final : public Family {
   }
 
   std::vector<Define> defines(const Problem& problem) const override {
-    return {{"ELEMENT", flash_bwd::defines(problem)[0].value},
+    return {{"ELEMENT", flash::element_name(problem.dtype)},
             {"ELEMENT_BYTES", std::to_string(size_of(problem.dtype))},
             {"HEAD_DIM_V", std::to_string(problem.head_dim_v)}};
   }
@@ -65,9 +66,9 @@ bool FlashBwdDelta::pack(const Problem& problem, const LaunchShape& shape, const
   const int64_t batch = arguments.batch, heads = problem.heads_q, nq = arguments.seqlen_q;
   const int64_t padded_rows = RowTermsLayout::padded_rows(nq), tiles = padded_rows / shape.rows;
   const size_t element = size_of(problem.dtype);
-  const FlashTensor o = flash_bwd::tensor_of(arguments.o, batch, heads, nq);
-  const FlashTensor dout = flash_bwd::tensor_of(gradients.dout, batch, heads, nq);
-  const FlashBwdDeltaParams params{
+  const FlashTensor o = flash::tensor_of(arguments.o, batch, heads, nq);
+  const FlashTensor dout = flash::tensor_of(gradients.dout, batch, heads, nq);
+  launch.begin_parameters<FlashBwdDeltaParams>() = {
       .o = o,
       .dout = dout,
       .lse = arguments.lse,
@@ -77,11 +78,11 @@ bool FlashBwdDelta::pack(const Problem& problem, const LaunchShape& shape, const
       .seqlen_q = static_cast<int>(nq),
       .padded_rows = static_cast<int>(padded_rows),
       .q_tiles = static_cast<int>(tiles),
-      .aligned = flash_bwd::aligned_bit(o, element, 1) | flash_bwd::aligned_bit(dout, element, 2)};
-  flash_bwd::set_launch(launch, shape, flash_bwd::blocks_of(1, tiles, heads, batch), params);
+      .aligned = flash::aligned_bit(o, element, 0) | flash::aligned_bit(dout, element, 1)};
+  flash::set_shape(launch, shape, flash::blocks_of(tiles, heads, batch));
 
-  flash_bwd::add_region(launch, arguments.o, batch, heads, nq, problem.head_dim_v, element);
-  flash_bwd::add_region(launch, gradients.dout, batch, heads, nq, problem.head_dim_v, element);
+  flash::add_region(launch, arguments.o, batch, heads, nq, problem.head_dim_v, element);
+  flash::add_region(launch, gradients.dout, batch, heads, nq, problem.head_dim_v, element);
   const size_t statistics =
       static_cast<size_t>(batch * heads * nq) * size_of(statistics_dtype(problem.dtype));
   launch.add_region(arguments.lse, statistics);

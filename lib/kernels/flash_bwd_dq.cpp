@@ -7,6 +7,7 @@
 #include "attention/row_terms.layout.h"
 #include "flash_bwd_dq.params.h"
 #include "kernels/families.h"
+#include "kernels/flash.h"
 #include "kernels/flash_bwd.h"
 
 namespace attune {
@@ -63,10 +64,10 @@ class FlashBwdDq final : public Family {
     const int fragments = row_fragments(config) * (layout.padded_dim() / 2 + config.at("BLOCK_N") + queries);
     return {.shared_bytes = layout.shared_bytes(),
             .threads = 32 * config.at("WARPS"),
-            .registers_per_thread = flash_bwd::registers_of(problem, fragments)};
+            .registers_per_thread = flash::registers_of(problem.dtype, fragments)};
   }
 
-  std::vector<Define> defines(const Problem& problem) const override { return flash_bwd::defines(problem); }
+  std::vector<Define> defines(const Problem& problem) const override { return flash::defines(problem); }
 
   double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                            const BudgetVerdict& verdict) const override;
@@ -140,16 +141,16 @@ bool FlashBwdDq::pack(const Problem& problem, const LaunchShape& shape, const Ar
   const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
   const int64_t tiles = (nq + shape.rows - 1) / shape.rows;
   const size_t element = size_of(problem.dtype);
-  const FlashTensor q = flash_bwd::tensor_of(arguments.q, batch, problem.heads_q, nq);
-  const FlashTensor k = flash_bwd::tensor_of(arguments.k, batch, problem.heads_kv, nk);
-  const FlashTensor v = flash_bwd::tensor_of(arguments.v, batch, problem.heads_kv, nk);
-  const FlashTensor dout = flash_bwd::tensor_of(gradients.dout, batch, problem.heads_q, nq);
-  const FlashTensor dq = flash_bwd::tensor_of(gradients.dq, batch, problem.heads_q, nq);
+  const FlashTensor q = flash::tensor_of(arguments.q, batch, problem.heads_q, nq);
+  const FlashTensor k = flash::tensor_of(arguments.k, batch, problem.heads_kv, nk);
+  const FlashTensor v = flash::tensor_of(arguments.v, batch, problem.heads_kv, nk);
+  const FlashTensor dout = flash::tensor_of(gradients.dout, batch, problem.heads_q, nq);
+  const FlashTensor dq = flash::tensor_of(gradients.dq, batch, problem.heads_q, nq);
   const auto aligned = [&](const FlashTensor& tensor, unsigned bit) {
-    return flash_bwd::aligned_bit(tensor, element, 1u << bit);
+    return flash::aligned_bit(tensor, element, bit);
   };
-  const uint32_t grid = flash_bwd::blocks_of(gradients.dq.data ? 1 : 0, tiles, problem.heads_q, batch);
-  const FlashBwdDqParams params{
+  const uint32_t grid = flash::blocks_of(gradients.dq.data ? tiles : 0, problem.heads_q, batch);
+  launch.begin_parameters<FlashBwdDqParams>() = {
       .q = q,
       .k = k,
       .v = v,
@@ -168,10 +169,10 @@ bool FlashBwdDq::pack(const Problem& problem, const LaunchShape& shape, const Ar
       .q_tiles = static_cast<int>(tiles),
       .diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk)),
       .aligned = aligned(q, 0) | aligned(k, 1) | aligned(v, 2) | aligned(dout, 3) | aligned(dq, 4)};
-  flash_bwd::set_launch(launch, shape, grid, params);
+  flash::set_shape(launch, shape, grid);
 
   const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
-    flash_bwd::add_region(launch, view, batch, heads, rows, columns, element);
+    flash::add_region(launch, view, batch, heads, rows, columns, element);
   };
   add(arguments.q, problem.heads_q, nq, problem.head_dim);
   add(arguments.k, problem.heads_kv, nk, problem.head_dim);

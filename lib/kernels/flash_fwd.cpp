@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
 #include "flash_fwd.layout.h"
 #include "flash_fwd.params.h"
 #include "kernels/families.h"
+#include "kernels/flash.h"
 
 namespace attune {
 namespace {
@@ -20,43 +20,6 @@ FlashFwdLayout layout_of(const Problem& problem, const Config& config) {
           .block_n = config.at("BLOCK_N"),
           .stages = config.at("STAGES"),
           .tensor_copies = config.at("TENSOR_COPIES") != 0};
-}
-
-// Kernels form addresses of rows that are not there, and then do not use them: an axis of one element gets
-// stride 0, so that these are addresses of rows that are.
-FlashTensor tensor_of(const TensorView& view, int64_t batch, int64_t heads, int64_t rows) {
-  const auto stride = [&](size_t axis, int64_t count) { return count > 1 ? view.stride[axis] : 0; };
-  return {view.data, stride(0, batch), stride(1, heads), stride(2, rows)};
-}
-
-// Bytes from the tensor's first element to the end of its last: what the kernel may touch.
-size_t extent(const TensorView& view, int64_t batch, int64_t heads, int64_t rows, int64_t columns,
-              size_t element) {
-  if (batch == 0 || heads == 0 || rows == 0) return 0;
-  return static_cast<size_t>((batch - 1) * view.stride[0] + (heads - 1) * view.stride[1] +
-                             (rows - 1) * view.stride[2] + columns) *
-         element;
-}
-
-// Whether every row starts on a boundary of 16 bytes.
-bool has_aligned_rows(const FlashTensor& tensor, size_t element) {
-  constexpr uint64_t kVector = 16;
-  const auto is_multiple = [&](int64_t stride) {
-    return static_cast<uint64_t>(stride) * element % kVector == 0;
-  };
-  return reinterpret_cast<uintptr_t>(tensor.data) % kVector == 0 && is_multiple(tensor.batch_stride) &&
-         is_multiple(tensor.head_stride) && is_multiple(tensor.row_stride);
-}
-
-std::string_view element_name(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return "float";
-    case DType::f64:
-      return "double";
-    default:
-      return name_of(dtype);
-  }
 }
 
 using Values = std::vector<int>;
@@ -92,13 +55,7 @@ class FlashFwd final : public Family {
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
     if (problem.operation != Operation::forward) return "computes the forward pass only";
-    // f16 has matrix products since Turing, bf16 since Ampere.
-    const int needed = problem.dtype == DType::f16 ? 75 : problem.dtype == DType::bf16 ? 80 : 0;
-    if (device.compute_capability() < needed) {
-      return fmt::format("{} needs compute capability {}.{}, the device has {}.{}", name_of(problem.dtype),
-                         needed / 10, needed % 10, device.compute_major, device.compute_minor);
-    }
-    return {};
+    return flash::missing_products_reason(problem.dtype, device);
   }
 
   ConfigSpace space(const Problem& problem, const DeviceSpec& device) const override {
@@ -152,25 +109,12 @@ class FlashFwd final : public Family {
     const int scores = row_fragments * config.at("BLOCK_N") / 2;
     const int outputs = row_fragments * layout.padded_dim_v() / 2;
     const int queries = config.at("Q_IN_REGISTERS") ? row_fragments * layout.padded_dim() / 4 : 0;
-    // Addresses, statistics and operands in flight: 56 to 90 beside the fragments, as compiled for sm_80 and
-    // sm_90a.
-    constexpr int kOverhead = 56;
-    int registers = scores + outputs + queries + kOverhead;
-    // NOTE: f64 rows beyond that go to local memory: slow, and right. f64 is asked for its digits.
-    constexpr int kMostF64 = 200;
-    if (problem.dtype == DType::f64) registers = std::min(2 * registers - kOverhead, kMostF64);
     return {.shared_bytes = layout.shared_bytes(),
             .threads = 32 * config.at("WARPS"),
-            .registers_per_thread = registers};
+            .registers_per_thread = flash::registers_of(problem.dtype, scores + outputs + queries)};
   }
 
-  std::vector<Define> defines(const Problem& problem) const override {
-    return {{"ELEMENT", std::string(element_name(problem.dtype))},
-            {"ELEMENT_BYTES", std::to_string(size_of(problem.dtype))},
-            {"HEAD_DIM", std::to_string(problem.head_dim)},
-            {"HEAD_DIM_V", std::to_string(problem.head_dim_v)},
-            {"CAUSAL_MASK", problem.mask == Mask::none ? "0" : "1"}};
-  }
+  std::vector<Define> defines(const Problem& problem) const override { return flash::defines(problem); }
 
   double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                            const BudgetVerdict& verdict) const override;
@@ -210,10 +154,7 @@ double FlashFwd::predicted_seconds(const Problem& problem, const Config& config,
   const double steps = visible * static_cast<double>(problem.seqlen_kv) / block_n +
                        (problem.mask != Mask::none ? 0.5 * block_m / block_n + 0.5 : 0.5);
 
-  const double products_per_cycle = problem.dtype == DType::f64   ? 64
-                                    : problem.dtype == DType::f32 ? 128
-                                                                  : 1024;
-  const double products = 2 * block_m * block_n * dim / products_per_cycle;
+  const double products = 2 * block_m * block_n * dim / flash::products_per_cycle(problem.dtype);
   const double exponentials = block_m * block_n / 16;
   const double shared_traffic = 2 * config.at("WARPS") * block_n * dim * element / 128;
   // Instructions by which threads copy K and V, of which four schedulers issue one each.
@@ -254,18 +195,14 @@ bool FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
                     Launch& launch) const {
   const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
   const int64_t q_tiles = (nq + shape.rows - 1) / shape.rows;
-  const int64_t blocks = q_tiles * problem.heads_q * batch;
-  if (blocks > INT32_MAX) {
-    fail(ATTUNE_ERROR_UNSUPPORTED, "{} tiles x {} heads x {} sequences are more than {} blocks", q_tiles,
-         problem.heads_q, batch, INT32_MAX);
-  }
+  const uint32_t blocks = flash::blocks_of(q_tiles, problem.heads_q, batch);
   const size_t element = size_of(problem.dtype);
-  const FlashTensor q = tensor_of(arguments.q, batch, problem.heads_q, nq);
-  const FlashTensor k = tensor_of(arguments.k, batch, problem.heads_kv, nk);
-  const FlashTensor v = tensor_of(arguments.v, batch, problem.heads_kv, nk);
-  const FlashTensor o = tensor_of(arguments.o, batch, problem.heads_q, nq);
-  const auto aligned_bit = [&](const FlashTensor& tensor, unsigned bit) {
-    return unsigned{has_aligned_rows(tensor, element)} << bit;
+  const FlashTensor q = flash::tensor_of(arguments.q, batch, problem.heads_q, nq);
+  const FlashTensor k = flash::tensor_of(arguments.k, batch, problem.heads_kv, nk);
+  const FlashTensor v = flash::tensor_of(arguments.v, batch, problem.heads_kv, nk);
+  const FlashTensor o = flash::tensor_of(arguments.o, batch, problem.heads_q, nq);
+  const auto aligned = [&](const FlashTensor& tensor, unsigned bit) {
+    return flash::aligned_bit(tensor, element, bit);
   };
   auto& params = launch.begin_parameters<FlashFwdParams>();
   params.q = q;
@@ -283,15 +220,12 @@ bool FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
   params.seqlen_kv = static_cast<int>(nk);
   params.q_tiles = static_cast<int>(q_tiles);
   params.diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk));
-  params.aligned = aligned_bit(q, 0) | aligned_bit(k, 1) | aligned_bit(v, 2) | aligned_bit(o, 3);
+  params.aligned = aligned(q, 0) | aligned(k, 1) | aligned(v, 2) | aligned(o, 3);
   if (shape.box_rows > 0 && !describe_keys_and_values(params, problem, shape, batch, nk)) return false;
-  launch.region_count = 0;
-  launch.grid = static_cast<uint32_t>(blocks);
-  launch.block = shape.threads;
-  launch.shared_bytes = shape.shared_bytes;
+  flash::set_shape(launch, shape, blocks);
 
   const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
-    launch.add_region(view.data, extent(view, batch, heads, rows, columns, element));
+    flash::add_region(launch, view, batch, heads, rows, columns, element);
   };
   add(arguments.q, problem.heads_q, nq, problem.head_dim);
   add(arguments.k, problem.heads_kv, nk, problem.head_dim);

@@ -1,0 +1,66 @@
+#include "kernels/flash.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace attune::flash {
+
+uint32_t blocks_of(int64_t tiles, int64_t heads, int64_t batch) {
+  const int64_t blocks = tiles * heads * batch;
+  if (blocks > INT32_MAX) {
+    fail(ATTUNE_ERROR_UNSUPPORTED, "{} tiles x {} heads x {} sequences are more than {} blocks", tiles, heads,
+         batch, INT32_MAX);
+  }
+  return static_cast<uint32_t>(blocks);
+}
+
+std::string missing_products_reason(DType dtype, const DeviceSpec& device) {
+  // f16 has matrix products since Turing, bf16 since Ampere.
+  const int needed = dtype == DType::f16 ? 75 : dtype == DType::bf16 ? 80 : 0;
+  if (device.compute_capability() >= needed) return {};
+  return fmt::format("{} needs compute capability {}.{}, the device has {}.{}", name_of(dtype), needed / 10,
+                     needed % 10, device.compute_major, device.compute_minor);
+}
+
+std::string element_name(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "float";
+    case DType::f64:
+      return "double";
+    default:
+      return std::string(name_of(dtype));
+  }
+}
+
+std::vector<Define> defines(const Problem& problem) {
+  return {{"ELEMENT", element_name(problem.dtype)},
+          {"ELEMENT_BYTES", std::to_string(size_of(problem.dtype))},
+          {"HEAD_DIM", std::to_string(problem.head_dim)},
+          {"HEAD_DIM_V", std::to_string(problem.head_dim_v)},
+          {"CAUSAL_MASK", problem.mask == Mask::none ? "0" : "1"}};
+}
+
+double products_per_cycle(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return 64;
+    case DType::f32:
+      return 128;
+    default:
+      return 1024;
+  }
+}
+
+int registers_of(DType dtype, int fragments) {
+  // Addresses, statistics or row terms, and operands in flight: 56 to 90 beside the fragments of flash_fwd,
+  // as compiled for sm_80 and sm_90a.
+  constexpr int kOverhead = 56;
+  // NOTE: f64 rows beyond that go to local memory: slow, and right. f64 is asked for its digits.
+  constexpr int kMostF64 = 200;
+  if (dtype == DType::f64) return std::min(2 * fragments + kOverhead, kMostF64);
+  return fragments + kOverhead;
+}
+
+}  // namespace attune::flash
