@@ -11,6 +11,8 @@
 
 namespace attune::flash {
 
+constexpr double kLog2E = 1.4426950408889634;  // kernels take powers of two
+
 // What packing does for each tensor is inline: it is most of what an execute costs.
 
 // Kernels form addresses of rows that are not there, and then do not use them: an axis of one element gets

@@ -13,8 +13,6 @@
 namespace attune {
 namespace {
 
-constexpr double kLog2E = 1.4426950408889634;
-
 FlashBwdDkvLayout layout_of(const Problem& problem, const Config& config) {
   return {.element_bytes = static_cast<int>(size_of(problem.dtype)),
           .head_dim = static_cast<int>(problem.head_dim),
@@ -167,9 +165,9 @@ bool FlashBwdDkv::pack(const Problem& problem, const LaunchShape& shape, const A
       .dv = dv,
       .row_terms = gradients.row_terms,
       .scale = static_cast<float>(arguments.scale),
-      .scale_log2 = static_cast<float>(arguments.scale * kLog2E),
+      .scale_log2 = static_cast<float>(arguments.scale * flash::kLog2E),
       .scale_f64 = arguments.scale,
-      .scale_log2_f64 = arguments.scale * kLog2E,
+      .scale_log2_f64 = arguments.scale * flash::kLog2E,
       .heads_q = static_cast<int>(problem.heads_q),
       .heads_kv = static_cast<int>(problem.heads_kv),
       .heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv),

@@ -10,8 +10,6 @@
 namespace attune {
 namespace {
 
-constexpr double kLog2E = 1.4426950408889634;
-
 FlashFwdLayout layout_of(const Problem& problem, const Config& config) {
   return {.element_bytes = static_cast<int>(size_of(problem.dtype)),
           .head_dim = static_cast<int>(problem.head_dim),
@@ -211,9 +209,9 @@ bool FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
   params.o = o;
   params.lse = arguments.lse;
   params.scale = static_cast<float>(arguments.scale);
-  params.scale_log2 = static_cast<float>(arguments.scale * kLog2E);
+  params.scale_log2 = static_cast<float>(arguments.scale * flash::kLog2E);
   params.scale_f64 = arguments.scale;
-  params.scale_log2_f64 = arguments.scale * kLog2E;
+  params.scale_log2_f64 = arguments.scale * flash::kLog2E;
   params.heads_q = static_cast<int>(problem.heads_q);
   params.heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv);
   params.seqlen_q = static_cast<int>(nq);

@@ -42,8 +42,8 @@ bool ShadowMemory::in_conflict(const Record& record, Stamp me, int64_t offset, b
   return false;
 }
 
-bool ShadowMemory::in_conflict_with_copy(size_t line, int64_t offset) {
-  conflict_ = {.earlier = lines_[line].writer, .earlier_wrote = true, .in_flight = true, .offset = offset};
+bool ShadowMemory::in_conflict_with_copy(Stamp issuer, int64_t offset) {
+  conflict_ = {.earlier = issuer, .earlier_wrote = true, .in_flight = true, .offset = offset};
   return false;
 }
 
@@ -62,12 +62,10 @@ bool ShadowMemory::has_seen(size_t line, Stamp me) const {
 }
 
 bool ShadowMemory::read_part(size_t line, int64_t offset, int bytes, Stamp me) {
-  if (states_[line] == kCopying) return in_conflict_with_copy(line, offset);
+  if (states_[line] == kCopying) return in_conflict_with_copy(lines_[line].writer, offset);
   if (states_[line] == kGuarded) {
-    conflict_ = {
-        .earlier = tensor_writes_[line].issuer, .earlier_wrote = true, .in_flight = true, .offset = offset};
-    return has_seen(line, me) &&
-           (read_record(lines_[line], me) || in_conflict(lines_[line], me, offset, false));
+    if (!has_seen(line, me)) return in_conflict_with_copy(tensor_writes_[line].issuer, offset);
+    return read_record(lines_[line], me) || in_conflict(lines_[line], me, offset, false);
   }
   Record* records = split(line);
   for (int i = first_granule(offset); i < end_granule(offset, bytes); ++i) {
@@ -79,11 +77,9 @@ bool ShadowMemory::read_part(size_t line, int64_t offset, int bytes, Stamp me) {
 }
 
 bool ShadowMemory::write_part(size_t line, int64_t offset, int bytes, Stamp me) {
-  if (states_[line] == kCopying) return in_conflict_with_copy(line, offset);
+  if (states_[line] == kCopying) return in_conflict_with_copy(lines_[line].writer, offset);
   if (states_[line] == kGuarded) {
-    conflict_ = {
-        .earlier = tensor_writes_[line].issuer, .earlier_wrote = true, .in_flight = true, .offset = offset};
-    if (!has_seen(line, me)) return false;
+    if (!has_seen(line, me)) return in_conflict_with_copy(tensor_writes_[line].issuer, offset);
     states_[line] = kWhole;
   }
   Record* records = split(line);

@@ -111,7 +111,7 @@ class ShadowMemory {
   bool write_part(size_t line, int64_t offset, int bytes, Stamp me);
   Record* split(size_t line);
   bool in_conflict(const Record& record, Stamp me, int64_t offset, bool write);
-  bool in_conflict_with_copy(size_t line, int64_t offset);
+  bool in_conflict_with_copy(Stamp issuer, int64_t offset);
   bool has_seen(size_t line, Stamp me) const;
 
   const PhaseLog& phases_;
