@@ -61,6 +61,37 @@ ATTUNE_FN void differentiate_rows(const Real (&score)[M][N][4], Real (&gradient)
   }
 }
 
+// The same in two steps, so that exponentials need not wait for dP: `score` becomes P, ...
+template <typename Real, int M, int N>
+ATTUNE_FN void exponentiate_rows(Real (&score)[M][N][4], const RowTerms<Real, M>& terms, Real scale_log2) {
+  ATTUNE_UNROLL
+  for (int n = 0; n < N; ++n) {
+    ATTUNE_UNROLL
+    for (int m = 0; m < M; ++m) {
+      ATTUNE_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        score[m][n][e] =
+            exp2_approximate(multiply_add(score[m][n][e], scale_log2, -terms.lse[2 * m + e / 2]));
+      }
+    }
+  }
+}
+// ... and then `gradient`, which holds dP, becomes dS.
+template <typename Real, int M, int N>
+ATTUNE_FN void multiply_rows(Real (&gradient)[M][N][4], const Real (&probability)[M][N][4],
+                             const RowTerms<Real, M>& terms) {
+  ATTUNE_UNROLL
+  for (int n = 0; n < N; ++n) {
+    ATTUNE_UNROLL
+    for (int m = 0; m < M; ++m) {
+      ATTUNE_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        gradient[m][n][e] = probability[m][n][e] * (gradient[m][n][e] - terms.delta[2 * m + e / 2]);
+      }
+    }
+  }
+}
+
 // The terms of two neighbouring columns.
 template <typename Real>
 struct alignas(16) TermsPair {
@@ -91,6 +122,40 @@ ATTUNE_FN void differentiate_columns(Real (&score)[M][N][4], Real (&gradient)[M]
         const Real delta = e % 2 == 0 ? pair.delta0 : pair.delta1;
         score[m][n][e] = exp2_approximate(multiply_add(score[m][n][e], scale_log2, -lse));
         if constexpr (WANTED) gradient[m][n][e] = score[m][n][e] * (gradient[m][n][e] - delta);
+      }
+    }
+  }
+}
+
+// The same in two steps, so that a product with P can start before dP is there: `score` becomes P, ...
+template <typename Real, int M, int N>
+ATTUNE_FN void exponentiate_columns(Real (&score)[M][N][4], const Shared<Real>& terms, Real scale_log2) {
+  ATTUNE_UNROLL
+  for (int n = 0; n < N; ++n) {
+    const TermsPair<Real> pair = load_pair(terms + 2 * (8 * n + 2 * (lane_index() % 4)));
+    ATTUNE_UNROLL
+    for (int m = 0; m < M; ++m) {
+      ATTUNE_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        const Real lse = e % 2 == 0 ? pair.lse0 : pair.lse1;
+        score[m][n][e] = exp2_approximate(multiply_add(score[m][n][e], scale_log2, -lse));
+      }
+    }
+  }
+}
+// ... and then `gradient`, which holds dP, becomes dS.
+template <typename Real, int M, int N>
+ATTUNE_FN void multiply_columns(Real (&gradient)[M][N][4], const Real (&probability)[M][N][4],
+                                const Shared<Real>& terms) {
+  ATTUNE_UNROLL
+  for (int n = 0; n < N; ++n) {
+    const TermsPair<Real> pair = load_pair(terms + 2 * (8 * n + 2 * (lane_index() % 4)));
+    ATTUNE_UNROLL
+    for (int m = 0; m < M; ++m) {
+      ATTUNE_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        const Real delta = e % 2 == 0 ? pair.delta0 : pair.delta1;
+        gradient[m][n][e] = probability[m][n][e] * (gradient[m][n][e] - delta);
       }
     }
   }

@@ -16,4 +16,5 @@
 #include "isa/portable.cuh"
 #include "isa/sm80.cuh"
 #include "isa/sm90.cuh"
+#include "isa/sm90_warpgroup.cuh"
 #endif

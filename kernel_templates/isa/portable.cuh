@@ -9,6 +9,9 @@
 // Defines the kernel: one by-value struct of parameters, one-dimensional blocks of `threads`.
 #define ATTUNE_KERNEL(name, Params, threads) \
   extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params params)
+// The same where a block has a multiprocessor to itself, so that its warpgroups may share out the registers.
+#define ATTUNE_KERNEL_ALONE(name, Params, threads) \
+  extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Params params)
 
 namespace attune {
 

@@ -1,6 +1,6 @@
-// Device verbs of sm_90 and later: tensor copies, which one thread starts and the copy engine carries out,
-// and the barriers in shared memory (mbarriers) on which their arrival is awaited. The emulator's twins are
-// in simt_copies.h; keep the two in step.
+// Device verbs of sm_90 and later: copies which one thread starts and the copy engine carries out, and the
+// barriers in shared memory (mbarriers) on which their arrival is awaited. The emulator's twins are in
+// simt_tensor_copies.h; keep the two in step.
 #pragma once
 
 #include "isa/sm80.cuh"
@@ -8,12 +8,12 @@
 
 namespace attune {
 
-// Makes the 8 bytes at `barrier` a barrier whose phases each complete with one arrival and all bytes it
-// announced. Its first phase has parity 0. One thread does it; before anybody uses the barrier come
+// Makes the 8 bytes at `barrier` a barrier whose phases each complete with so many arrivals and all bytes
+// they announced. Its first phase has parity 0. One thread does it; before anybody uses the barrier come
 // mbarrier_init_fence() in that thread and then a block barrier.
-ATTUNE_FN void mbarrier_init(Shared<u64> barrier) {
+ATTUNE_FN void mbarrier_init(Shared<u64> barrier, u32 arrivals = 1) {
 #if __CUDA_ARCH__ >= 900
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier.address()) : "memory");
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier.address()), "r"(arrivals) : "memory");
 #else
   __trap();
 #endif
@@ -27,7 +27,14 @@ ATTUNE_FN void mbarrier_init_fence() {
 #endif
 }
 
-// The one arrival of the current phase, which also waits for `bytes` of tensor copies.
+// An arrival in the current phase, which announces nothing.
+ATTUNE_FN void mbarrier_arrive(Shared<u64> barrier) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier.address()) : "memory");
+#endif
+}
+
+// An arrival in the current phase, which then also waits for `bytes` of copies.
 ATTUNE_FN void mbarrier_expect(Shared<u64> barrier, u32 bytes) {
 #if __CUDA_ARCH__ >= 900
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier.address()), "r"(bytes)
@@ -63,6 +70,17 @@ ATTUNE_FN void copy_tensor(Shared<T> destination, const TensorMap& map, Shared<u
       "%6}], [%2];" ::"r"(destination.address()),
       "l"(&map), "r"(barrier.address()), "r"(0), "r"(row), "r"(head), "r"(batch)
       : "memory");
+#endif
+}
+
+// Starts copying `bytes`, a multiple of 16 as are both addresses.
+template <typename T>
+ATTUNE_FN void copy_bulk(Shared<T> destination, Global<const T> source, u32 bytes, Shared<u64> barrier) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                   destination.address()),
+               "l"(__cvta_generic_to_global(source.pointer)), "r"(bytes), "r"(barrier.address())
+               : "memory");
 #endif
 }
 

@@ -13,8 +13,9 @@ class RowStore {
 
   // Rows from `valid_rows` on are not written. `aligned`: every row of the destination starts on a boundary
   // of 16 bytes.
-  ATTUNE_FN static void run(Global<T> destination, i64 stride, bool aligned, const Tile& source,
-                            int valid_rows) {
+  template <int PANEL_ROWS>
+  ATTUNE_FN static void run(Global<T> destination, i64 stride, bool aligned,
+                            const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& source, int valid_rows) {
     warp_barrier();
     if (!aligned) {
       store_elements(destination, stride, source, valid_rows, 0);
@@ -37,8 +38,9 @@ class RowStore {
 
   // Several chunks are read before the first is written, so that their latencies overlap. EVERY_ROW: there
   // are no rows to be left out, and nothing branches.
-  template <bool EVERY_ROW, int CHUNKS = kWholeChunks>
-  ATTUNE_FN static void store_chunks(Global<T> destination, i64 stride, const Tile& source, int valid_rows) {
+  template <bool EVERY_ROW, int CHUNKS = kWholeChunks, int PANEL_ROWS>
+  ATTUNE_FN static void store_chunks(Global<T> destination, i64 stride,
+                                     const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& source, int valid_rows) {
     constexpr int kBatch = 8;
     constexpr int kTotal = ROWS * CHUNKS;
     ATTUNE_NO_UNROLL
@@ -61,7 +63,9 @@ class RowStore {
   }
 
   // One by one, from `first_column` on.
-  ATTUNE_FN static void store_elements(Global<T> destination, i64 stride, const Tile& source, int valid_rows,
+  template <int PANEL_ROWS>
+  ATTUNE_FN static void store_elements(Global<T> destination, i64 stride,
+                                       const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& source, int valid_rows,
                                        int first_column) {
     const int columns = COLUMNS - first_column;
     ATTUNE_NO_UNROLL

@@ -63,9 +63,10 @@ class Planner {
   // that cannot be loaded, or was tried and failed.
   PlannedKernel build(Selection& selection) {
     PlannedKernel kernel = build_one(selection);
-    if (std::optional<Config> config = kernel.family->fallback(kernel.config)) {
-      const ResourceUse use = kernel.family->resources(problem_, *config);
-      Selection fallback{.candidate = {.family = kernel.family, .config = *std::move(config), .use = use}};
+    if (std::optional<FamilyConfig> other = kernel.family->fallback(problem_, kernel.config)) {
+      const ResourceUse use = other->family->resources(problem_, other->config);
+      Selection fallback{
+          .candidate = {.family = other->family, .config = std::move(other->config), .use = use}};
       kernel.fallback = std::make_shared<PlannedKernel>(build(fallback));
     }
     return kernel;

@@ -9,6 +9,8 @@ const Family& flash_fwd_family();
 const Family& flash_bwd_delta_family();
 const Family& flash_bwd_dkv_family();
 const Family& flash_bwd_dq_family();
+const Family& flash_bwd_dkv_sm90_family();
+const Family& flash_bwd_dq_sm90_family();
 const Family& row_softmax_family();
 
 }  // namespace attune

@@ -56,7 +56,7 @@ struct MemoryRegion {
 
 // One kernel launch, of fixed size so that packing allocates nothing.
 struct Launch {
-  static constexpr size_t kMaxParameterBytes = 512;
+  static constexpr size_t kMaxParameterBytes = 1024;
   static constexpr size_t kMaxRegions = 8;
 
   uint32_t grid = 0;   // blocks; grids are one-dimensional; 0: there is nothing to do
@@ -85,7 +85,7 @@ struct LaunchShape {
   uint32_t shared_bytes = 0;  // dynamic
   int64_t rows = 0;           // a block's share of the work; which rows is the family's own affair
   int64_t parts = 1;          // blocks that share such rows, each with other outputs
-  int box_rows = 0;           // rows of a tensor copy; 0: the kernel has none
+  int box_rows = 0;           // rows of a tensor copy in each step; 0: the kernel has none
   // Who describes tensors to the device's copy engine; null: nobody.
   const TensorMapEncoder* tensor_maps = nullptr;
 };
@@ -94,6 +94,14 @@ struct LaunchShape {
 struct Define {
   std::string name;
   std::string value;
+};
+
+class Family;
+
+// What a kernel is specialised for beside the problem.
+struct FamilyConfig {
+  const Family* family;
+  Config config;
 };
 
 class Family {
@@ -118,8 +126,8 @@ class Family {
   // then that of its fallback can.
   [[nodiscard]] virtual bool pack(const Problem& problem, const LaunchShape& shape,
                                   const Arguments& arguments, Launch& launch) const = 0;
-  // The config that takes over where `config` cannot; nothing: there is no such place.
-  virtual std::optional<Config> fallback(const Config&) const { return std::nullopt; }
+  // What takes over where `config` cannot; nothing: there is no such place.
+  virtual std::optional<FamilyConfig> fallback(const Problem&, const Config&) const { return std::nullopt; }
 
   // The same for one launch alone. Throws Error (LAUNCH_FAILED) where the config cannot take the arguments.
   void pack(const Problem& problem, const Config& config, const Arguments& arguments,

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "attention/row_terms.layout.h"
 #include "flash_bwd_dkv.params.h"
 #include "kernels/families.h"
 #include "kernels/flash.h"
 #include "kernels/flash_bwd.h"
+#include "kernels/flash_bwd_launch.h"
 
 namespace attune {
 namespace {
@@ -141,56 +141,8 @@ double FlashBwdDkv::predicted_seconds(const Problem& problem, const Config& conf
 
 bool FlashBwdDkv::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                        Launch& launch) const {
-  const GradientArguments& gradients = *arguments.gradients;
-  const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
-  const int64_t tiles = (nk + shape.rows - 1) / shape.rows;
-  const size_t element = size_of(problem.dtype);
-  const int64_t wanted = (gradients.dk.data ? 1 : 0) + (gradients.dv.data ? 1 : 0);
-  const FlashTensor q = flash::tensor_of(arguments.q, batch, problem.heads_q, nq);
-  const FlashTensor k = flash::tensor_of(arguments.k, batch, problem.heads_kv, nk);
-  const FlashTensor v = flash::tensor_of(arguments.v, batch, problem.heads_kv, nk);
-  const FlashTensor dout = flash::tensor_of(gradients.dout, batch, problem.heads_q, nq);
-  const FlashTensor dk = flash::tensor_of(gradients.dk, batch, problem.heads_kv, nk);
-  const FlashTensor dv = flash::tensor_of(gradients.dv, batch, problem.heads_kv, nk);
-  const auto aligned = [&](const FlashTensor& tensor, unsigned bit) {
-    return flash::aligned_bit(tensor, element, bit);
-  };
-  const uint32_t grid = flash::blocks_of(std::min(shape.parts, wanted) * tiles, problem.heads_kv, batch);
-  launch.begin_parameters<FlashBwdDkvParams>() = {
-      .q = q,
-      .k = k,
-      .v = v,
-      .dout = dout,
-      .dk = dk,
-      .dv = dv,
-      .row_terms = gradients.row_terms,
-      .scale = static_cast<float>(arguments.scale),
-      .scale_log2 = static_cast<float>(arguments.scale * flash::kLog2E),
-      .scale_f64 = arguments.scale,
-      .scale_log2_f64 = arguments.scale * flash::kLog2E,
-      .heads_q = static_cast<int>(problem.heads_q),
-      .heads_kv = static_cast<int>(problem.heads_kv),
-      .heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv),
-      .seqlen_q = static_cast<int>(nq),
-      .seqlen_kv = static_cast<int>(nk),
-      .padded_rows = static_cast<int>(RowTermsLayout::padded_rows(nq)),
-      .kv_tiles = static_cast<int>(tiles),
-      .part_blocks = static_cast<int>(tiles * problem.heads_kv * batch),
-      .diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk)),
-      .aligned =
-          aligned(q, 0) | aligned(k, 1) | aligned(v, 2) | aligned(dout, 3) | aligned(dk, 4) | aligned(dv, 5)};
-  flash::set_shape(launch, shape, grid);
-
-  const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
-    flash::add_region(launch, view, batch, heads, rows, columns, element);
-  };
-  add(arguments.q, problem.heads_q, nq, problem.head_dim);
-  add(arguments.k, problem.heads_kv, nk, problem.head_dim);
-  add(arguments.v, problem.heads_kv, nk, problem.head_dim_v);
-  add(gradients.dout, problem.heads_q, nq, problem.head_dim_v);
-  add(gradients.dk, problem.heads_kv, nk, problem.head_dim);
-  add(gradients.dv, problem.heads_kv, nk, problem.head_dim_v);
-  launch.add_region(gradients.row_terms, flash_bwd::row_terms_bytes(problem, batch, nq));
+  launch.begin_parameters<FlashBwdDkvParams>() = flash_bwd::dkv_params(problem, shape, arguments);
+  flash_bwd::set_dkv_shape(launch, problem, shape, arguments);
   return true;
 }
 

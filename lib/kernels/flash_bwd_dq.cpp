@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "attention/row_terms.layout.h"
 #include "flash_bwd_dq.params.h"
 #include "kernels/families.h"
 #include "kernels/flash.h"
 #include "kernels/flash_bwd.h"
+#include "kernels/flash_bwd_launch.h"
 
 namespace attune {
 namespace {
@@ -135,49 +135,8 @@ double FlashBwdDq::predicted_seconds(const Problem& problem, const Config& confi
 
 bool FlashBwdDq::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
                       Launch& launch) const {
-  const GradientArguments& gradients = *arguments.gradients;
-  const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
-  const int64_t tiles = (nq + shape.rows - 1) / shape.rows;
-  const size_t element = size_of(problem.dtype);
-  const FlashTensor q = flash::tensor_of(arguments.q, batch, problem.heads_q, nq);
-  const FlashTensor k = flash::tensor_of(arguments.k, batch, problem.heads_kv, nk);
-  const FlashTensor v = flash::tensor_of(arguments.v, batch, problem.heads_kv, nk);
-  const FlashTensor dout = flash::tensor_of(gradients.dout, batch, problem.heads_q, nq);
-  const FlashTensor dq = flash::tensor_of(gradients.dq, batch, problem.heads_q, nq);
-  const auto aligned = [&](const FlashTensor& tensor, unsigned bit) {
-    return flash::aligned_bit(tensor, element, bit);
-  };
-  const uint32_t grid = flash::blocks_of(gradients.dq.data ? tiles : 0, problem.heads_q, batch);
-  launch.begin_parameters<FlashBwdDqParams>() = {
-      .q = q,
-      .k = k,
-      .v = v,
-      .dout = dout,
-      .dq = dq,
-      .row_terms = gradients.row_terms,
-      .scale = static_cast<float>(arguments.scale),
-      .scale_log2 = static_cast<float>(arguments.scale * flash::kLog2E),
-      .scale_f64 = arguments.scale,
-      .scale_log2_f64 = arguments.scale * flash::kLog2E,
-      .heads_q = static_cast<int>(problem.heads_q),
-      .heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv),
-      .seqlen_q = static_cast<int>(nq),
-      .seqlen_kv = static_cast<int>(nk),
-      .padded_rows = static_cast<int>(RowTermsLayout::padded_rows(nq)),
-      .q_tiles = static_cast<int>(tiles),
-      .diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk)),
-      .aligned = aligned(q, 0) | aligned(k, 1) | aligned(v, 2) | aligned(dout, 3) | aligned(dq, 4)};
-  flash::set_shape(launch, shape, grid);
-
-  const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
-    flash::add_region(launch, view, batch, heads, rows, columns, element);
-  };
-  add(arguments.q, problem.heads_q, nq, problem.head_dim);
-  add(arguments.k, problem.heads_kv, nk, problem.head_dim);
-  add(arguments.v, problem.heads_kv, nk, problem.head_dim_v);
-  add(gradients.dout, problem.heads_q, nq, problem.head_dim_v);
-  add(gradients.dq, problem.heads_q, nq, problem.head_dim);
-  launch.add_region(gradients.row_terms, flash_bwd::row_terms_bytes(problem, batch, nq));
+  launch.begin_parameters<FlashBwdDqParams>() = flash_bwd::dq_params(problem, shape, arguments);
+  flash_bwd::set_dq_shape(launch, problem, shape, arguments);
   return true;
 }
 

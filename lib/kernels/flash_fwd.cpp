@@ -128,11 +128,11 @@ class FlashFwd final : public Family {
             Launch& launch) const override;
 
   // The copy engine brings rows that start on 16 bytes; threads bring any.
-  std::optional<Config> fallback(const Config& config) const override {
+  std::optional<FamilyConfig> fallback(const Problem&, const Config& config) const override {
     if (config.at("TENSOR_COPIES") == 0) return std::nullopt;
     Config copied = config;
     copied.set("TENSOR_COPIES", 0);
-    return copied;
+    return FamilyConfig{this, std::move(copied)};
   }
 };
 

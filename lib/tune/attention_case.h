@@ -32,7 +32,7 @@ class AttentionCase final : public ValidationCase {
                 Placement placement = Placement::aligned);
 
   bool concerns(const Family& family, const Config& config) const override {
-    return placement_ != Placement::unaligned || !family.fallback(config);
+    return placement_ != Placement::unaligned || !family.fallback(problem_, config);
   }
   Comparison check(Backend& backend, const Family& family, const Config& config,
                    const Module& module) const override;

@@ -24,6 +24,9 @@ class BackwardCase final : public ValidationCase {
   BackwardCase(const Problem& problem, uint64_t seed, double q_deviation,
                Placement placement = Placement::aligned);
 
+  bool concerns(const Family& family, const Config& config) const override {
+    return placement_ != Placement::unaligned || !family.fallback(problem_, config);
+  }
   Comparison check(Backend& backend, const Family& family, const Config& config,
                    const Module& module) const override;
 

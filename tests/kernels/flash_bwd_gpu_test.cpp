@@ -46,10 +46,10 @@ void add_stages(std::vector<FlashBwdCase>& cases, const Problem& problem, const 
   }
 }
 
-Config choice_for(Problem stage, const DeviceSpec& device) {
+Candidate choice_for(Problem stage, const DeviceSpec& device) {
   stage.batch = 8;
   stage.seqlen_q = stage.seqlen_kv = 2048;
-  return enumerate_candidates(stage, device, {}).at(0).config;
+  return enumerate_candidates(stage, device, {}).at(0);
 }
 
 }  // namespace
@@ -133,6 +133,7 @@ TEST_CASE("flash_bwd on a GPU is right for random problems", "[gpu]") {
                      {{pick(8, 700), pick(1, 700)}, {pick(8, 700), pick(1, 700)}},
                      1,
                      pick(0, 3) == 0 ? Placement::unaligned : Placement::aligned});
+    cases.back().family = candidate.family;
   }
   check_flash_bwd(bench, cases);
 }

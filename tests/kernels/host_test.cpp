@@ -326,14 +326,15 @@ TEST_CASE("flash_fwd describes K and V to the copy engine where it can") {
     CHECK(takes(nullptr));
   }
   SECTION("or else its fallback takes over, which takes all") {
-    const std::optional<Config> fallback = flash_fwd().fallback(config);
+    const std::optional<FamilyConfig> fallback = flash_fwd().fallback(problem, config);
     REQUIRE(fallback);
-    CHECK(fallback->at("TENSOR_COPIES") == 0);
-    CHECK(fallback->at("BLOCK_N") == 48);
-    CHECK_FALSE(flash_fwd().fallback(*fallback));
+    CHECK(fallback->family == &flash_fwd());
+    CHECK(fallback->config.at("TENSOR_COPIES") == 0);
+    CHECK(fallback->config.at("BLOCK_N") == 48);
+    CHECK_FALSE(flash_fwd().fallback(problem, fallback->config));
     arguments.v.data = address(0x30002);
     Launch launch;
-    CHECK(flash_fwd().pack(problem, flash_fwd().launch_shape(problem, *fallback), arguments, launch));
+    CHECK(flash_fwd().pack(problem, flash_fwd().launch_shape(problem, fallback->config), arguments, launch));
   }
 }
 

@@ -40,13 +40,20 @@ void check_flash_bwd(KernelBench& bench, std::vector<FlashBwdCase> cases) {
     if (one.config.empty()) {
       Problem longest = one.problem;
       longest.seqlen_q = longest.seqlen_kv = 4096;
-      one.config = enumerate_candidates(longest, bench.backend().device(), {}).at(0).config;
+      const Candidate first = enumerate_candidates(longest, bench.backend().device(), {}).at(0);
+      one.family = first.family, one.config = first.config;
     }
-    work.push_back({one.problem, {.family = &family_of(one.problem), .config = one.config}});
+    if (!one.family) one.family = &family_of(one.problem);
+    // As in a plan: what a config cannot take, its fallback does.
+    if (one.placement == Placement::unaligned) {
+      if (const auto fallback = one.family->fallback(one.problem, one.config))
+        one.family = fallback->family, one.config = fallback->config;
+    }
+    work.push_back({one.problem, {.family = one.family, .config = one.config}});
   }
   bench.precompile(work);
   for (const FlashBwdCase& one : cases) {
-    const Family& family = family_of(one.problem);
+    const Family& family = *one.family;
     const Module& module = bench.module(one.problem, family, one.config);
     for (const FlashBwdCase::Lengths& lengths : one.lengths) {
       Problem problem = one.problem;
@@ -62,8 +69,10 @@ void check_flash_bwd(KernelBench& bench, std::vector<FlashBwdCase> cases) {
   }
 }
 
-void check_backward_repeatable(KernelBench& bench, const Problem& stage, const Config& config, int repeats) {
-  const Family& family = family_of(stage);
+void check_backward_repeatable(KernelBench& bench, const Problem& stage, const Candidate& candidate,
+                               int repeats) {
+  const Family& family = *candidate.family;
+  const Config& config = candidate.config;
   const Module& module = bench.module(stage, family, config);
   const BackwardCase backward(stage, 5, 1);
   const BackwardOutput first = backward.run(bench.backend(), family, config, module);

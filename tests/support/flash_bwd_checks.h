@@ -18,9 +18,10 @@ struct FlashBwdCase {
   std::vector<Lengths> lengths;
   double q_deviation = 1;
   Placement placement = Placement::aligned;
+  const Family* family = nullptr;  // of `config`; null: that of the stage which every GPU has
 };
 
-// The family of a stage.
+// The family of a stage which every GPU has.
 const Family& family_of(const Problem& stage);
 
 // A case for each stage of the same problem, with the configs of `delta`, `dkv` and `dq`.
@@ -31,6 +32,6 @@ std::vector<FlashBwdCase> every_stage(const FlashBwdCase& of_stage, const Config
 void check_flash_bwd(KernelBench& bench, std::vector<FlashBwdCase> cases);
 
 // Runs one problem again and again and CHECKs that the outputs are equal bit for bit.
-void check_backward_repeatable(KernelBench& bench, const Problem& stage, const Config& config, int repeats);
+void check_backward_repeatable(KernelBench& bench, const Problem& stage, const Candidate& candidate, int repeats);
 
 }  // namespace attune

@@ -32,8 +32,9 @@ void check_case(KernelBench& bench, const FlashFwdCase& flash_case, const Config
 
 // As in a plan: what a config cannot take, its fallback does.
 Config config_for(const FlashFwdCase& flash_case) {
-  const std::optional<Config> fallback = flash_fwd_family().fallback(flash_case.config);
-  return fallback && flash_case.placement == Placement::unaligned ? *fallback : flash_case.config;
+  const std::optional<FamilyConfig> fallback =
+      flash_fwd_family().fallback(flash_case.problem, flash_case.config);
+  return fallback && flash_case.placement == Placement::unaligned ? fallback->config : flash_case.config;
 }
 
 }  // namespace
