@@ -40,11 +40,15 @@ GradientResult naive_gradient(const GradientInputs& inputs) {
 Comparison compare_gradient(std::string_view which, const HostTensor& gradient,
                             const GradientResult& reference, const GradientResult& naive) {
   constexpr double kFactor = 2;
-  if (which == "dq")
-    return compare_tiles(which, gradient, reference.dq, naive.dq, kFactor, reference.query_magnitude, true);
-  const bool is_dk = which == "dk";
-  return compare_tiles(which, gradient, is_dk ? reference.dk : reference.dv, is_dk ? naive.dk : naive.dv,
-                       kFactor, reference.key_magnitude, true);
+  if (which == "dq") {
+    return compare_tiles(which, gradient, reference.dq, naive.dq, kFactor, reference.query_magnitude,
+                         reference.query_terms);
+  }
+  if (which == "dk") {
+    return compare_tiles(which, gradient, reference.dk, naive.dk, kFactor, reference.key_magnitude,
+                         reference.key_terms);
+  }
+  return compare_tiles(which, gradient, reference.dv, naive.dv, kFactor, reference.key_magnitude);
 }
 
 }  // namespace attune

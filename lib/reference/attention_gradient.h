@@ -24,16 +24,19 @@ struct GradientInputs {
 
 struct GradientResult {
   std::vector<double> dq, dk, dv;       // contiguous, of the shapes of q, k and v
-  std::vector<double> delta;            // [B, Hq, Nq]; 0 for a row that saw no key
   std::vector<double> query_magnitude;  // [B, Hq, Nq]: max over the visible keys of |scale|·Σ|q_i·k_i|
   std::vector<double> key_magnitude;    // [B, Hkv, Nk]: likewise over the queries of the group
+  // The size of what is summed, for the rule: dP and delta may take each other away and leave the rounding of
+  // both. With m = Σ|dO·V| + Σ|dO·O| + |dlse| of a pair:
+  std::vector<double> query_terms;  // [B, Hq, Nq]: |scale|·Σ P·m·max|k| over the visible keys
+  std::vector<double> key_terms;    // [B, Hkv, Nk]: |scale|·Σ P·m·max|q| over the queries of the group
 };
 
 // Multi-threaded. Throws Error (INTERNAL) when shapes do not fit.
 GradientResult reference_gradient(const GradientInputs& inputs);
 
 // S, P and dP in float, P and dS rounded to the dtype of the inputs before they are multiplied, sums in
-// float, each gradient rounded once to that dtype. f64: all of it in double. No magnitudes.
+// float, each gradient rounded once to that dtype. f64: all of it in double. No magnitudes, no terms.
 GradientResult naive_gradient(const GradientInputs& inputs);
 
 // A gradient by the rule of compare_tiles; `which` is "dq", "dk" or "dv".

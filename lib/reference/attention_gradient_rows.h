@@ -35,10 +35,12 @@ class GradientRows {
   GradientResult run() {
     const auto rows = static_cast<size_t>(q_.batch() * q_.heads() * q_.rows());
     result_.dq.assign(static_cast<size_t>(q_.element_count()), 0);
-    result_.delta.assign(rows, 0);
     if (with_magnitude_) {
+      const auto keys = static_cast<size_t>(k_.batch() * k_.heads() * k_.rows());
       result_.query_magnitude.assign(rows, 0);
-      result_.key_magnitude.assign(static_cast<size_t>(k_.batch() * k_.heads() * k_.rows()), 0);
+      result_.query_terms.assign(rows, 0);
+      result_.key_magnitude.assign(keys, 0);
+      result_.key_terms.assign(keys, 0);
     }
     for (int64_t batch = 0; batch < k_.batch(); ++batch) {
       for (int64_t kv_head = 0; kv_head < k_.heads(); ++kv_head)
@@ -55,7 +57,13 @@ class GradientRows {
     std::vector<Real> key_panels, value_panels;  // for add_terms
     std::vector<Real> dk, dv;                    // sums so far
     std::vector<Real> queries, douts;            // of the query head, rows, contiguous
-    std::vector<Real> p, ds, magnitude;          // [Nq][stride]
+    std::vector<Real> p, ds;                     // [Nq][stride]
+    std::vector<Real> magnitude, terms;          // likewise: Σ|q·k|, and P·(Σ|dO·V| + |delta|)
+    std::vector<Real> key_max, query_max;        // largest absolute value of each row
+  };
+  struct Delta {
+    Real value = 0;
+    Real magnitude = 0;  // of what is summed
   };
 
   void check_shapes() const {
@@ -74,6 +82,15 @@ class GradientRows {
     for (int64_t row = 0; row < tensor.rows(); ++row)
       tensor.read_row(batch, head, row, rows.data() + row * tensor.columns());
     return rows;
+  }
+
+  static std::vector<Real> row_maxima(const std::vector<Real>& rows, int64_t columns) {
+    std::vector<Real> maxima(rows.size() / static_cast<size_t>(columns));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      Real& largest = maxima[i / static_cast<size_t>(columns)];
+      largest = std::max(largest, std::fabs(rows[i]));
+    }
+    return maxima;
   }
 
   int64_t stride() const { return panels_of(k_.rows()) * kLanes; }
@@ -100,11 +117,16 @@ class GradientRows {
     head.dv.assign(head.values.size(), 0);
     head.p.resize(static_cast<size_t>(q_.rows() * stride()));
     head.ds.resize(head.p.size());
-    if (with_magnitude_) head.magnitude.resize(head.p.size());
+    if (with_magnitude_) {
+      head.magnitude.resize(head.p.size());
+      head.terms.resize(head.p.size());
+      head.key_max = row_maxima(head.keys, q_.columns());
+    }
     const int64_t group = q_.heads() / k_.heads();
     for (int64_t q_head = kv_head * group; q_head < (kv_head + 1) * group; ++q_head) {
       head.queries = rows_of(q_, batch, q_head);
       head.douts = rows_of(inputs_.dout, batch, q_head);
+      if (with_magnitude_) head.query_max = row_maxima(head.queries, q_.columns());
       parallel_for(q_.rows(), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row)
           run_row(head, q_head, row);
@@ -130,15 +152,13 @@ class GradientRows {
       add_terms<Product>(query, head.key_panels.data() + panel * d * kLanes, d, p + panel * kLanes);
       add_terms<Product>(dout, head.value_panels.data() + panel * dv * kLanes, dv, ds + panel * kLanes);
     }
-    if (with_magnitude_) measure_row(head, query, row, index, visible);
-    const Real delta = delta_of(head, q_head, row, dout);
-    result_.delta[static_cast<size_t>(index)] = static_cast<double>(delta);
+    const Delta delta = delta_of(head, q_head, row, dout);
     const auto lse = static_cast<Real>(inputs_.lse[static_cast<size_t>(index)]);
     std::vector<Real> dq(static_cast<size_t>(d));
     for (int64_t j = 0; j < visible; ++j) {
       const Real probability = std::exp(p[j] * scale_ - lse);
       p[j] = round_(probability);
-      ds[j] = round_(probability * (ds[j] - delta));
+      ds[j] = round_(probability * (ds[j] - delta.value));
       const Real* key = head.keys.data() + j * d;
       for (int64_t c = 0; c < d; ++c)
         dq[static_cast<size_t>(c)] += ds[j] * key[c];
@@ -147,27 +167,44 @@ class GradientRows {
       result_.dq[static_cast<size_t>(index * d + c)] =
           static_cast<double>(round_(dq[static_cast<size_t>(c)] * scale_));
     }
+    if (with_magnitude_) measure_row(head, query, dout, row, index, visible, delta.magnitude);
   }
 
-  Real delta_of(const Head& head, int64_t q_head, int64_t row, const Real* dout) const {
+  Delta delta_of(const Head& head, int64_t q_head, int64_t row, const Real* dout) const {
     std::vector<Real> o(static_cast<size_t>(v_.columns()));
     inputs_.o.read_row(head.batch, q_head, row, o.data());
-    Real sum = 0;
-    for (size_t c = 0; c < o.size(); ++c)
-      sum += dout[c] * o[c];
-    if (inputs_.dlse.empty()) return sum;
-    return sum - static_cast<Real>(inputs_.dlse[static_cast<size_t>(row_index(head, q_head, row))]);
+    Delta delta;
+    for (size_t c = 0; c < o.size(); ++c) {
+      delta.value += dout[c] * o[c];
+      delta.magnitude += std::fabs(dout[c] * o[c]);
+    }
+    if (inputs_.dlse.empty()) return delta;
+    const auto dlse = static_cast<Real>(inputs_.dlse[static_cast<size_t>(row_index(head, q_head, row))]);
+    return {delta.value - dlse, delta.magnitude + std::fabs(dlse)};
   }
 
-  void measure_row(Head& head, const Real* query, int64_t row, int64_t index, int64_t visible) {
+  // Magnitudes and terms of a row, once its P is known.
+  void measure_row(Head& head, const Real* query, const Real* dout, int64_t row, int64_t index,
+                   int64_t visible, Real delta_magnitude) {
+    const int64_t d = q_.columns(), dv = v_.columns();
     Real* magnitude = head.magnitude.data() + row * stride();
+    Real* terms = head.terms.data() + row * stride();
     std::fill_n(magnitude, stride(), Real(0));
+    std::fill_n(terms, stride(), Real(0));
     for (int64_t panel = 0; panel < panels_of(visible); ++panel) {
-      add_terms<Magnitude>(query, head.key_panels.data() + panel * q_.columns() * kLanes, q_.columns(),
-                           magnitude + panel * kLanes);
+      add_terms<Magnitude>(query, head.key_panels.data() + panel * d * kLanes, d, magnitude + panel * kLanes);
+      add_terms<Magnitude>(dout, head.value_panels.data() + panel * dv * kLanes, dv, terms + panel * kLanes);
     }
-    const Real largest = *std::max_element(magnitude, magnitude + visible);
-    result_.query_magnitude[static_cast<size_t>(index)] = static_cast<double>(std::fabs(scale_) * largest);
+    const Real* p = head.p.data() + row * stride();
+    Real largest = 0, sum = 0;
+    for (int64_t j = 0; j < visible; ++j) {
+      largest = std::max(largest, magnitude[j]);
+      terms[j] = p[j] * (terms[j] + delta_magnitude);
+      sum += terms[j] * head.key_max[static_cast<size_t>(j)];
+    }
+    const Real scale = std::fabs(scale_);
+    result_.query_magnitude[static_cast<size_t>(index)] = static_cast<double>(scale * largest);
+    result_.query_terms[static_cast<size_t>(index)] = static_cast<double>(scale * sum);
   }
 
   // What the query head adds to dK and dV of keys `begin` to `end` - 1.
@@ -185,10 +222,13 @@ class GradientRows {
         for (int64_t c = 0; c < dv; ++c)
           head.dv[static_cast<size_t>(j * dv + c)] += p * dout[c];
         if (!with_magnitude_) continue;
-        const int64_t index = (head.batch * k_.heads() + head.kv_head) * k_.rows() + j;
-        double& largest = result_.key_magnitude[static_cast<size_t>(index)];
-        const Real magnitude = head.magnitude[static_cast<size_t>(row * stride() + j)];
-        largest = std::max(largest, static_cast<double>(std::fabs(scale_) * magnitude));
+        const auto place = static_cast<size_t>(row * stride() + j);
+        const auto key = static_cast<size_t>((head.batch * k_.heads() + head.kv_head) * k_.rows() + j);
+        const Real scale = std::fabs(scale_),
+                   term = head.terms[place] * head.query_max[static_cast<size_t>(row)];
+        double& largest = result_.key_magnitude[key];
+        largest = std::max(largest, static_cast<double>(scale * head.magnitude[place]));
+        result_.key_terms[key] += static_cast<double>(scale * term);
       }
     }
   }

@@ -40,6 +40,7 @@ struct TileErrors {
   double reference_max = 0;
   double reference_squares = 0;
   double logit_magnitude = 0;  // largest of the tile's rows
+  double terms = 0;            // likewise
   int64_t elements = 0;
 
   double rms(double squares) const {
@@ -97,21 +98,23 @@ Comparison judge(std::string_view what, const Tile& tile, const char* rule, doub
 }
 
 Comparison compare_tile(std::string_view what, const HostTensor& out, const Tile& tile, TileErrors errors,
-                        double factor, bool cancels) {
+                        double factor) {
   if (out.dtype() == DType::f64) {
-    const double of_terms = cancels ? 4 * errors.naive_max : 0;
-    return judge(what, tile, "max", errors.out_max, 1e-12 * errors.reference_max + of_terms, errors);
+    return judge(what, tile, "max", errors.out_max, 1e-12 * errors.reference_max + 0x1p-51 * errors.terms,
+                 errors);
   }
   if (out.dtype() == DType::f32) {
     const double of_logits = 0x1p-22 * errors.logit_magnitude * errors.reference_max;
     return judge(what, tile, "max", errors.out_max,
-                 4 * errors.naive_max + 1e-6 * errors.reference_max + of_logits, errors);
+                 4 * errors.naive_max + 1e-6 * errors.reference_max + of_logits + 0x1p-22 * errors.terms,
+                 errors);
   }
   const double half_ulp = 0.5 * ulp_at(out.dtype(), errors.rms(errors.reference_squares));
   return worse_of(
-      judge(what, tile, "max", errors.out_max, factor * errors.naive_max + 2 * errors.round_max, errors),
+      judge(what, tile, "max", errors.out_max,
+            factor * errors.naive_max + 2 * errors.round_max + 0x1p-22 * errors.terms, errors),
       judge(what, tile, "rms", errors.rms(errors.out_squares),
-            factor * errors.rms(errors.naive_squares) + half_ulp, errors));
+            factor * errors.rms(errors.naive_squares) + half_ulp + 0x1p-24 * errors.terms, errors));
 }
 
 }  // namespace
@@ -124,7 +127,7 @@ Comparison worse_of(const Comparison& a, const Comparison& b) {
 
 Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span<const double> reference,
                          std::span<const double> naive, double factor,
-                         std::span<const double> logit_magnitude, bool cancels) {
+                         std::span<const double> logit_magnitude, std::span<const double> terms) {
   if (std::ssize(reference) != out.element_count() || std::ssize(naive) != out.element_count()) {
     fail(ATTUNE_ERROR_INTERNAL, "compare {}: {} values, {} of the reference, {} naive", what,
          out.element_count(), reference.size(), naive.size());
@@ -139,12 +142,14 @@ Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span
       const int64_t first_row = head * out.rows() + tile.begin;
       const int64_t first = first_row * out.columns();
       TileErrors errors = errors_of(out, tile, reference.data() + first, naive.data() + first);
-      if (!logit_magnitude.empty()) {
-        const auto rows = logit_magnitude.subspan(static_cast<size_t>(first_row),
-                                                  static_cast<size_t>(tile.end - tile.begin));
-        errors.logit_magnitude = *std::max_element(rows.begin(), rows.end());
-      }
-      results[static_cast<size_t>(i)] = compare_tile(what, out, tile, errors, factor, cancels);
+      const auto largest = [&](std::span<const double> of_rows) {
+        if (of_rows.empty()) return 0.0;
+        const auto first_of_tile = of_rows.begin() + first_row;
+        return *std::max_element(first_of_tile, first_of_tile + (tile.end - tile.begin));
+      };
+      errors.logit_magnitude = largest(logit_magnitude);
+      errors.terms = largest(terms);
+      results[static_cast<size_t>(i)] = compare_tile(what, out, tile, errors, factor);
     }
   });
   Comparison worst;

@@ -31,19 +31,21 @@ Comparison worse_of(const Comparison& a, const Comparison& b);
 // An output or a gradient against the reference, tile by tile. `reference` and `naive` are [batch, head, row,
 // column] contiguous; naive holds values of out's dtype. `factor` is 2, or 3 with softcap. `what` names the
 // tensor in the reason.
-//   f16, bf16: max|out-ref| <= factor·max|naive-ref| + 2·max|round(ref)-ref|  and
-//              rms(out-ref) <= factor·rms(naive-ref) + half an ulp at rms(ref)
-//   f32:       max|out-ref| <= 4·max|naive-ref| + (1e-6 + 2^-22·max logit_magnitude)·max|ref|
-//   f64:       max|out-ref| <= 1e-12·max|ref|, and for what `cancels` 4·max|naive-ref| more
-// NOTE: the last term is 0 without logit_magnitude ([batch, head, row]). With it, rows whose logits are in
-// the hundreds are judged by what rounding a dot product of that size costs; the largest naive error of a
-// tile is then that of one row with a near tie, and four times one draw of the noise is no bound for another.
-// `cancels` says that terms much larger than the result take each other away, as dP - delta does in a
-// gradient: 1e-12 of such a result is more than anybody can promise. NaN never passes; an infinity passes
-// never, since no finite input gives one.
+//   f16, bf16: max|out-ref| <= factor·max|naive-ref| + 2·max|round(ref)-ref| + 2^-22·max terms  and
+//              rms(out-ref) <= factor·rms(naive-ref) + half an ulp at rms(ref) + 2^-24·max terms
+//   f32:       max|out-ref| <= 4·max|naive-ref| + (1e-6 + 2^-22·max logit_magnitude)·max|ref| +
+//                              2^-22·max terms
+//   f64:       max|out-ref| <= 1e-12·max|ref| + 2^-51·max terms
+// `logit_magnitude` and `terms` are [batch, head, row], and 0 where they are empty. The largest naive error
+// of a tile is often one draw of the noise, and four times that no bound for another: rows whose logits are
+// in the hundreds are judged by what rounding a dot product of that size costs, and results of which terms
+// much larger than them take each other away, as dP - delta does in a gradient, by the size of the terms.
+// A maximum may be four roundings of that size and an rms one, in the precision of the sums. 16-bit dtypes
+// round logits no better, and take no account of them.
+// NaN never passes; an infinity passes never, since no finite input gives one.
 Comparison compare_tiles(std::string_view what, const HostTensor& out, std::span<const double> reference,
                          std::span<const double> naive, double factor = 2,
-                         std::span<const double> logit_magnitude = {}, bool cancels = false);
+                         std::span<const double> logit_magnitude = {}, std::span<const double> terms = {});
 
 // Both tensors of attention forward: o as above, and lse ([batch, head, row] contiguous) by
 //   |lse - ref| <= 1e-5 + 2^-20·logit_magnitude (f64: 1e-12 + 2^-48·logit_magnitude),

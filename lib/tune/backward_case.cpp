@@ -44,12 +44,22 @@ HostTensor BackwardCase::make_tensor(int64_t heads, int64_t rows, int64_t column
 BackwardCase::BackwardCase(const Problem& problem, uint64_t seed, double q_deviation, Placement placement)
     : problem_(problem), placement_(placement) {
   make_inputs(seed, q_deviation);
+  make_row_terms();
+  take_stage(problem.operation);
+}
+
+void BackwardCase::take_stage(Operation stage) {
+  problem_.operation = stage;
+  if (stage != Operation::backward_delta && !has_gradients_) make_gradients();
+}
+
+void BackwardCase::make_gradients() {
   const std::vector<double> lse = row_of(lse_), dlse = row_of(dlse_);
-  const AttentionInputs forward{q_, k_, v_, problem.mask, default_scale(problem.head_dim, problem.dtype)};
-  const GradientInputs inputs{forward, o_, dout_, lse, dlse};
+  const double scale = default_scale(problem_.head_dim, problem_.dtype);
+  const GradientInputs inputs{{q_, k_, v_, problem_.mask, scale}, o_, dout_, lse, dlse};
   reference_ = reference_gradient(inputs);
   naive_ = naive_gradient(inputs);
-  make_row_terms();
+  has_gradients_ = true;
 }
 
 void BackwardCase::make_inputs(uint64_t seed, double q_deviation) {
@@ -92,12 +102,16 @@ void BackwardCase::make_row_terms() {
       const auto index = static_cast<size_t>(head * p.seqlen_q + row);
       const bool saw_keys = row < p.seqlen_q && lse[index] != -kInfinity;
       row_terms_.set(0, head, row, 0, saw_keys ? lse[index] * kLog2E : kInfinity);
-      row_terms_.set(0, head, row, 1, saw_keys ? reference_.delta[index] : 0);
+      row_terms_.set(0, head, row, 1, 0);
       if (row >= p.seqlen_q) continue;
+      long double delta = -static_cast<long double>(dlse[index]);
       double magnitude = std::fabs(dlse[index]);
       const auto columns = static_cast<size_t>(p.head_dim_v);
-      for (size_t c = index * columns; c < (index + 1) * columns; ++c)
+      for (size_t c = index * columns; c < (index + 1) * columns; ++c) {
+        delta += static_cast<long double>(o[c]) * static_cast<long double>(dout[c]);
         magnitude += std::fabs(o[c] * dout[c]);
+      }
+      if (saw_keys) row_terms_.set(0, head, row, 1, static_cast<double>(delta));
       delta_magnitude_.push_back(magnitude);
     }
   }

@@ -30,6 +30,9 @@ class BackwardCase final : public ValidationCase {
   Comparison check(Backend& backend, const Family& family, const Config& config,
                    const Module& module) const override;
 
+  // The same inputs for another stage: what gradients are compared with is computed once for all of them.
+  void take_stage(Operation stage);
+
   // Stages after the first are given the reference's row terms, or those of `terms_of`.
   BackwardOutput run(Backend& backend, const Family& family, const Config& config, const Module& module,
                      const BackwardOutput* terms_of = nullptr) const;
@@ -39,13 +42,15 @@ class BackwardCase final : public ValidationCase {
   HostTensor make_tensor(int64_t heads, int64_t rows, int64_t columns, Placement placement) const;
   void make_inputs(uint64_t seed, double q_deviation);
   void make_row_terms();
+  void make_gradients();
   Comparison compare_row_terms(const HostTensor& row_terms) const;
 
   Problem problem_;
   Placement placement_;
   HostTensor q_, k_, v_, o_, dout_;
-  HostTensor lse_, dlse_;  // [1, 1, 1, batch · heads_q · seqlen_q]
-  GradientResult reference_, naive_;
+  HostTensor lse_, dlse_;             // [1, 1, 1, batch · heads_q · seqlen_q]
+  GradientResult reference_, naive_;  // made for the first stage that has gradients
+  bool has_gradients_ = false;
   HostTensor row_terms_;                 // of the reference
   std::vector<double> delta_magnitude_;  // of each row: Σ|dO · O| + |dlse|
 };

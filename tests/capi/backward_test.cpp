@@ -35,6 +35,19 @@ bool is_zero(const HostTensor& tensor) {
 
 }  // namespace
 
+TEST_CASE("a bound too short to time any stage of backward still gives a plan that is right", "[simt]") {
+  attune_context_options options = simt_options();
+  options.tuning = ATTUNE_TUNING_FORCE;
+  options.tuning_seconds = 1e-6;
+  const ContextHandle context = make_context(options);
+  const attune_attention_desc desc = small_backward_desc();
+  const PlanHandle plan = make_plan(context.get(), desc);
+  attune_match match = ATTUNE_MATCH_EXACT;
+  REQUIRE(attune_plan_get_match(plan.get(), &match) == ATTUNE_OK);
+  CHECK(match == ATTUNE_MATCH_DEFAULT);
+  check_backward(plan.get(), desc, {1, 33, 65});
+}
+
 TEST_CASE("one backward plan serves all lengths up to its capacity", "[simt]") {
   for (const attune_mask mask : {ATTUNE_MASK_NONE, ATTUNE_MASK_CAUSAL}) {
     attune_attention_desc desc = small_backward_desc();

@@ -6,60 +6,16 @@
 #include <limits>
 #include <vector>
 
-#include "reference/attention_gradient.h"
 #include "reference/element.h"
+#include "reference/gradient_inputs.h"
 #include "support/catch.h"
 
 using namespace attune;
+using namespace attune_test;
 
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-struct Shape {
-  int64_t batch = 1, heads_q = 1, heads_kv = 1, nq = 1, nk = 1, d = 8, dv = 8;
-};
-
-// Inputs of a backward pass with the o and lse that belong to them.
-struct Tensors {
-  HostTensor q, k, v, o, dout;
-  std::vector<double> lse, dlse;
-  Mask mask;
-
-  Tensors(DType dtype, const Shape& s, Mask mask_, double q_deviation = 1)
-      : q(dtype, {s.batch, s.heads_q, s.nq, s.d}),
-        k(dtype, {s.batch, s.heads_kv, s.nk, s.d}),
-        v(dtype, {s.batch, s.heads_kv, s.nk, s.dv}),
-        o(dtype, {s.batch, s.heads_q, s.nq, s.dv}),
-        dout(dtype, {s.batch, s.heads_q, s.nq, s.dv}),
-        mask(mask_) {
-    q.fill_random(1, 0, q_deviation);
-    k.fill_random(2);
-    v.fill_random(3);
-    dout.fill_random(4);
-    const AttentionResult forward = reference_attention(attention());
-    o.from_doubles(forward.o);
-    lse = forward.lse;
-    for (size_t i = 0; i < lse.size(); ++i)
-      dlse.push_back(std::sin(static_cast<double>(i)));
-  }
-  AttentionInputs attention() const { return {q, k, v, mask}; }
-  GradientInputs inputs() const { return {attention(), o, dout, lse, dlse}; }
-
-  // What the gradients are of: sum(dO ∘ O) + sum(dlse · lse) over the rows that see a key.
-  long double loss() const {
-    const AttentionResult forward = reference_attention(attention());
-    const std::vector<double> weights = dout.to_doubles();
-    long double sum = 0;
-    for (size_t i = 0; i < weights.size(); ++i)
-      sum += static_cast<long double>(weights[i]) * static_cast<long double>(forward.o[i]);
-    for (size_t i = 0; i < dlse.size(); ++i) {
-      if (forward.lse[i] != -kInfinity)
-        sum += static_cast<long double>(dlse[i]) * static_cast<long double>(forward.lse[i]);
-    }
-    return sum;
-  }
-};
 
 // Fourth-order central differences of the loss by every element of `tensor`.
 std::vector<double> differences(const Tensors& tensors, HostTensor& tensor) {
@@ -93,20 +49,6 @@ double largest(const std::vector<double>& values) {
   for (const double value : values)
     result = std::max(result, std::fabs(value));
   return result;
-}
-
-HostTensor tensor_of(const HostTensor& like, const std::vector<double>& values) {
-  HostTensor tensor(like.dtype(), like.dims());
-  tensor.from_doubles(values);
-  return tensor;
-}
-
-// The worst of the three gradients.
-Comparison compare_all(const Tensors& t, const GradientResult& got, const GradientResult& reference,
-                       const GradientResult& naive) {
-  return worse_of(compare_gradient("dq", tensor_of(t.q, got.dq), reference, naive),
-                  worse_of(compare_gradient("dk", tensor_of(t.k, got.dk), reference, naive),
-                           compare_gradient("dv", tensor_of(t.v, got.dv), reference, naive)));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "support/flash_bwd_checks.h"
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 #include "kernels/families.h"
 #include "support/catch.h"
@@ -10,6 +12,34 @@ namespace {
 
 bool same_bits(const HostTensor& a, const HostTensor& b) {
   return std::ranges::equal(a.storage(), b.storage());
+}
+
+// Whether two cases differ in their stage only.
+bool same_inputs(const FlashBwdCase& a, const FlashBwdCase& b) {
+  Problem problem = b.problem;
+  problem.operation = a.problem.operation;
+  return a.problem == problem && a.lengths == b.lengths && a.q_deviation == b.q_deviation &&
+         a.placement == b.placement;
+}
+
+// Stages of the same inputs: the reference of their gradients, which takes longest by far, is computed once.
+void check_lengths(KernelBench& bench, std::span<const FlashBwdCase> stages,
+                   const FlashBwdCase::Lengths& lengths) {
+  std::optional<BackwardCase> backward;
+  for (const FlashBwdCase& one : stages) {
+    Problem problem = one.problem;
+    problem.seqlen_q = lengths.q;
+    problem.seqlen_kv = lengths.kv;
+    const uint64_t seed = static_cast<uint64_t>(1000 * lengths.q + lengths.kv);
+    if (!backward) backward.emplace(problem, seed, one.q_deviation, one.placement);
+    backward->take_stage(problem.operation);
+    const Family& family = *one.family;
+    const Comparison comparison =
+        backward->check(bench.backend(), family, one.config, bench.module(one.problem, family, one.config));
+    INFO(describe(problem) << " " << name_of(problem.layout) << " with " << to_string(one.config));
+    INFO(comparison.reason);
+    CHECK(comparison.ok);
+  }
 }
 
 }  // namespace
@@ -52,20 +82,12 @@ void check_flash_bwd(KernelBench& bench, std::vector<FlashBwdCase> cases) {
     work.push_back({one.problem, {.family = one.family, .config = one.config}});
   }
   bench.precompile(work);
-  for (const FlashBwdCase& one : cases) {
-    const Family& family = *one.family;
-    const Module& module = bench.module(one.problem, family, one.config);
-    for (const FlashBwdCase::Lengths& lengths : one.lengths) {
-      Problem problem = one.problem;
-      problem.seqlen_q = lengths.q;
-      problem.seqlen_kv = lengths.kv;
-      const uint64_t seed = static_cast<uint64_t>(1000 * lengths.q + lengths.kv);
-      const BackwardCase backward(problem, seed, one.q_deviation, one.placement);
-      const Comparison comparison = backward.check(bench.backend(), family, one.config, module);
-      INFO(describe(problem) << " " << name_of(problem.layout) << " with " << to_string(one.config));
-      INFO(comparison.reason);
-      CHECK(comparison.ok);
-    }
+  for (auto begin = cases.begin(); begin != cases.end();) {
+    const auto end = std::find_if_not(begin, cases.end(),
+                                      [&](const FlashBwdCase& one) { return same_inputs(*begin, one); });
+    for (const FlashBwdCase::Lengths& lengths : begin->lengths)
+      check_lengths(bench, {begin, end}, lengths);
+    begin = end;
   }
 }
 

@@ -14,6 +14,7 @@ struct FlashBwdCase {
   Config config;    // empty: the first choice by the cost model
   struct Lengths {
     int64_t q, kv;
+    bool operator==(const Lengths&) const = default;
   };
   std::vector<Lengths> lengths;
   double q_deviation = 1;
@@ -28,7 +29,8 @@ const Family& family_of(const Problem& stage);
 std::vector<FlashBwdCase> every_stage(const FlashBwdCase& of_stage, const Config& dkv, const Config& dq,
                                       const Config& delta = {{"WARPS", 4}});
 
-// Runs every length and CHECKs the result against the reference; the plan is one and the same kernel.
+// Runs every length and CHECKs the result against the reference; the plan is one and the same kernel. Stages
+// of the same inputs that follow each other share a reference.
 void check_flash_bwd(KernelBench& bench, std::vector<FlashBwdCase> cases);
 
 // Runs one problem again and again and CHECKs that the outputs are equal bit for bit.
