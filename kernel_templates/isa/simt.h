@@ -396,3 +396,4 @@ ATTUNE_FN void multiply_tiles(float (&c)[M][N][4], const u32 (&a)[M][4], const u
 }  // namespace attune
 
 #include "isa/simt_tensor_copies.h"
+#include "isa/simt_warpgroup.h"

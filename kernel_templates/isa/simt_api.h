@@ -7,7 +7,7 @@
 // here is a new ABI version.
 #pragma once
 
-#define ATTUNE_SIMT_ABI_VERSION 3u
+#define ATTUNE_SIMT_ABI_VERSION 4u
 
 // Where in the template a verb was called: what reports name.
 struct attune_simt_site {
@@ -65,13 +65,28 @@ struct attune_simt_api {
   void (*copy_async_commit)(attune_simt_thread*);
   void (*copy_async_wait)(attune_simt_thread*, int pending);
 
-  // Barriers at byte offsets of shared memory, and copies of tensors that arrive there.
-  void (*mbarrier_init)(attune_simt_thread*, long long barrier, attune_simt_site);
+  // Barriers at byte offsets of shared memory, and copies that arrive there.
+  void (*mbarrier_init)(attune_simt_thread*, long long barrier, unsigned arrivals, attune_simt_site);
   void (*mbarrier_init_fence)(attune_simt_thread*);
+  void (*mbarrier_arrive)(attune_simt_thread*, long long barrier, attune_simt_site);
   void (*mbarrier_expect)(attune_simt_thread*, long long barrier, unsigned bytes, attune_simt_site);
   void (*mbarrier_wait)(attune_simt_thread*, long long barrier, unsigned parity, attune_simt_site);
   void (*copy_tensor)(attune_simt_thread*, long long offset, const TensorMap* map, long long barrier, int row,
                       int head, int batch, attune_simt_site);
+  void (*copy_bulk)(attune_simt_thread*, long long offset, unsigned long long source, unsigned bytes,
+                    long long barrier, attune_simt_site);
+
+  // Collectives of a warpgroup of 128 threads.
+  void (*warpgroup_barrier)(attune_simt_thread*, attune_simt_site);
+  void (*change_registers)(attune_simt_thread*, int count, int claim, attune_simt_site);
+  // Starts sum[tiles][4] of this thread = or += A · B for one k-step. A is `fragment` (4 words of this
+  // thread), or where that is null the matrix that `a` describes.
+  void (*multiply_warpgroup)(attune_simt_thread*, float* sum, int tiles, const unsigned* fragment,
+                             unsigned long long a, unsigned long long b, int transpose_b, int accumulate,
+                             attune_simt_format, attune_simt_site);
+  void (*warpgroup_arrive)(attune_simt_thread*);
+  void (*warpgroup_commit)(attune_simt_thread*);
+  void (*warpgroup_wait)(attune_simt_thread*, int pending, attune_simt_site);
 };
 
 // Exported by a compiled template as `attune_simt_kernel`.

@@ -5,14 +5,19 @@
 
 namespace attune {
 
-ATTUNE_FN void mbarrier_init(Shared<u64> barrier, attune_simt_site site = simt::here()) {
+ATTUNE_FN void mbarrier_init(Shared<u64> barrier, u32 arrivals = 1, attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
-  thread->api->mbarrier_init(thread, barrier.byte(0), site);
+  thread->api->mbarrier_init(thread, barrier.byte(0), arrivals, site);
 }
 
 ATTUNE_FN void mbarrier_init_fence() {
   attune_simt_thread* thread = simt::self();
   thread->api->mbarrier_init_fence(thread);
+}
+
+ATTUNE_FN void mbarrier_arrive(Shared<u64> barrier, attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->mbarrier_arrive(thread, barrier.byte(0), site);
 }
 
 ATTUNE_FN void mbarrier_expect(Shared<u64> barrier, u32 bytes, attune_simt_site site = simt::here()) {
@@ -30,6 +35,14 @@ ATTUNE_FN void copy_tensor(Shared<T> destination, const TensorMap& map, Shared<u
                            int head, int batch, attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
   thread->api->copy_tensor(thread, destination.byte(0), &map, barrier.byte(0), row, head, batch, site);
+}
+
+template <typename T>
+ATTUNE_FN void copy_bulk(Shared<T> destination, Global<const T> source, u32 bytes, Shared<u64> barrier,
+                         attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->copy_bulk(thread, destination.byte(0), reinterpret_cast<unsigned long long>(source.pointer),
+                         bytes, barrier.byte(0), site);
 }
 
 }  // namespace attune

@@ -5,20 +5,31 @@
 #include <algorithm>
 
 namespace attune::simt {
+namespace {
 
-void MBarriers::begin_block(int threads) {
+constexpr uint32_t kMaxArrivals = (1u << 20) - 1;  // as on a GPU
+
+}  // namespace
+
+void MBarriers::begin_block() {
   barriers_.clear();
   waiters_.clear();
-  phases_.begin_block(threads);
 }
 
-std::string MBarriers::init(int64_t offset) {
+std::string MBarriers::init(int64_t offset, uint32_t arrivals) {
   if (find(offset) != kNone)
     return fmt::format("the mbarrier at shared byte {} is initialised twice", offset);
-  if (barriers_.size() == PhaseLog::kMaxBarriers) {
-    return fmt::format("more than {} mbarriers in a block", PhaseLog::kMaxBarriers);
+  if (barriers_.size() == Knowledge::kMaxBarriers) {
+    return fmt::format("more than {} mbarriers in a block", Knowledge::kMaxBarriers);
   }
-  barriers_.push_back({.offset = offset});
+  if (arrivals == 0 || arrivals > kMaxArrivals) {
+    return fmt::format("the mbarrier at shared byte {} is to take {} arrivals: 1 to {} are possible", offset,
+                       arrivals, kMaxArrivals);
+  }
+  barriers_.push_back({.offset = offset,
+                       .arrivals = arrivals,
+                       .coming = knowledge_.empty_row(),
+                       .released = knowledge_.empty_row()});
   return {};
 }
 
@@ -32,27 +43,35 @@ int MBarriers::find(int64_t offset) const {
   return found == barriers_.end() ? kNone : static_cast<int>(found - barriers_.begin());
 }
 
-std::string MBarriers::expect(int index, uint32_t bytes) {
+std::string MBarriers::arrive(int index, uint32_t bytes, Stamp me) {
   Barrier& barrier = barriers_[index];
-  if (barrier.arrived) {
-    return fmt::format("a second arrival in one phase of the mbarrier at shared byte {}, which takes one",
-                       barrier.offset);
+  if (barrier.arrived == barrier.arrivals) {
+    return fmt::format("arrival {} in one phase of the mbarrier at shared byte {}, which takes {}",
+                       barrier.arrived + 1, barrier.offset, barrier.arrivals);
   }
-  barrier.arrived = true;
+  ++barrier.arrived;
   barrier.missing_bytes += bytes;
+  knowledge_.release(barrier.coming, me);
   complete_if_due(barrier);
   return {};
 }
 
-void MBarriers::arrive(int barrier, int64_t bytes) {
+void MBarriers::bring(int barrier, int64_t bytes) {
   barriers_[barrier].missing_bytes -= bytes;
   complete_if_due(barriers_[barrier]);
 }
 
 void MBarriers::complete_if_due(Barrier& barrier) {
-  if (!barrier.arrived || barrier.missing_bytes != 0) return;
-  barrier.arrived = false;
+  if (barrier.arrived < barrier.arrivals || barrier.missing_bytes != 0) return;
+  barrier.arrived = 0;
   ++barrier.completed;
+  barrier.released = barrier.coming;
+}
+
+void MBarriers::observe(int thread, int barrier) {
+  if (completed(barrier) == 0) return;  // the phase before the first: nobody arrived
+  knowledge_.acquire(thread, barriers_[barrier].released);
+  knowledge_.observe_phases(thread, barrier, completed(barrier));
 }
 
 void MBarriers::wait(int thread, int barrier, attune_simt_site site) {
@@ -81,9 +100,12 @@ const Waiting* MBarriers::waiting(int thread) const {
 
 std::string MBarriers::describe_missing(int thread) const {
   const Barrier& barrier = barriers_[waiter(thread)->barrier];
+  const std::string arrivals = barrier.arrivals > 1
+                                   ? fmt::format("{} of {} arrivals came", barrier.arrived, barrier.arrivals)
+                               : barrier.arrived == 1 ? "its arrival came"
+                                                      : "no arrival";
   return fmt::format("phase {} of the mbarrier at shared byte {} never completes: {}, {} bytes are missing",
-                     barrier.completed, barrier.offset, barrier.arrived ? "its arrival came" : "no arrival",
-                     barrier.missing_bytes);
+                     barrier.completed, barrier.offset, arrivals, barrier.missing_bytes);
 }
 
 }  // namespace attune::simt

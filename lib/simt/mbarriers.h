@@ -1,12 +1,13 @@
-// MBarriers: the block's barriers in shared memory on which tensor copies are awaited. A phase is complete
-// when its one arrival has come and all bytes that it announced.
+// MBarriers: the block's barriers in shared memory on which copies and other threads are awaited. A phase is
+// complete when its arrivals have come and all bytes that they announced. What those who arrive know, those
+// who wait know afterwards.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "simt/phase_log.h"
+#include "simt/knowledge.h"
 #include "simt/waiting.h"
 
 namespace attune::simt {
@@ -15,13 +16,16 @@ class MBarriers {
  public:
   static constexpr int kNone = -1;
 
-  void begin_block(int threads);
+  explicit MBarriers(Knowledge& knowledge) : knowledge_(knowledge) {}
+
+  void begin_block();
 
   // Each fault as text; empty: none.
-  std::string init(int64_t offset);
+  std::string init(int64_t offset, uint32_t arrivals);
   // Shows the barriers initialised so far to the copy engine.
   void fence();
-  std::string expect(int barrier, uint32_t bytes);
+  // An arrival that announces so many bytes.
+  std::string arrive(int barrier, uint32_t bytes, Stamp me);
 
   // The barrier at a byte of shared memory; kNone when none was initialised there.
   int find(int64_t offset) const;
@@ -29,7 +33,9 @@ class MBarriers {
   uint32_t completed(int barrier) const { return barriers_[barrier].completed; }
   bool is_complete(int barrier, uint32_t parity) const { return completed(barrier) % 2 != parity; }
   // Bytes of a copy have arrived.
-  void arrive(int barrier, int64_t bytes);
+  void bring(int barrier, int64_t bytes);
+  // The thread has waited for the last phase that completed.
+  void observe(int thread, int barrier);
 
   // Threads that wait for a barrier's phase; those of phases that have completed are to go on.
   void wait(int thread, int barrier, attune_simt_site site);
@@ -40,15 +46,16 @@ class MBarriers {
   // What the barrier that a thread waits for lacks: "no arrival, 8192 bytes are missing".
   std::string describe_missing(int thread) const;
 
-  PhaseLog& phases() { return phases_; }
-
  private:
   struct Barrier {
     int64_t offset;
+    uint32_t arrivals;  // of a phase
     bool fenced = false;
-    bool arrived = false;
+    uint32_t arrived = 0;  // in the present one
     int64_t missing_bytes = 0;
-    uint32_t completed = 0;  // phases
+    uint32_t completed = 0;   // phases
+    Knowledge::Row coming;    // what those who arrived knew
+    Knowledge::Row released;  // the same, up to the last phase that completed
   };
   struct Waiter {
     int thread;
@@ -60,9 +67,9 @@ class MBarriers {
   const Waiter* waiter(int thread) const;
   void complete_if_due(Barrier& barrier);
 
+  Knowledge& knowledge_;
   std::vector<Barrier> barriers_;
   std::vector<Waiter> waiters_;
-  PhaseLog phases_;
 };
 
 }  // namespace attune::simt

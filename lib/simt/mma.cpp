@@ -1,19 +1,8 @@
 #include "simt/mma.h"
 
-#include <cstring>
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-#define ATTUNE_INLINE inline __attribute__((always_inline))
+#include "simt/vector_types.h"
 
 namespace attune::simt {
-
-// Eight at a time: the columns of a tile.
-using Floats = float __attribute__((vector_size(32)));
-using Words = uint32_t __attribute__((vector_size(32)));
-using Doubles = double __attribute__((vector_size(32)));  // four pairs of floats, moved only
 
 // k runs over even positions first, then over odd ones, in both operands: that is how pairs of 16 bits come
 // apart.
@@ -28,37 +17,8 @@ namespace {
 
 using Operands = TileMultiplier::Operands;
 
-namespace portable {
-constexpr int kRows = 2;
-ATTUNE_INLINE void multiply_add(Floats& c, const Floats& a, const Floats& b) {
-  c += a * b;
-}
-#include "simt/mma_kernel.inl"
-}  // namespace portable
-
-#if defined(__x86_64__)
-// Everything between push and pop is compiled for CPUs with these extensions. NOTE: no header may be included
-// there, or its inline functions would be, too, and the linker might take them for the whole program.
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#endif
-namespace avx2 {
-constexpr int kRows = 4;
-ATTUNE_INLINE void multiply_add(Floats& c, const Floats& a, const Floats& b) {
-  c = reinterpret_cast<Floats>(
-      _mm256_fmadd_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), reinterpret_cast<__m256>(c)));
-}
-#include "simt/mma_kernel.inl"
-}  // namespace avx2
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
-#endif
+#define ATTUNE_KERNEL "simt/mma_kernel.inl"
+#include "simt/vector_variants.inl"
 
 }  // namespace
 

@@ -24,20 +24,23 @@ void ShadowMemory::reset(size_t bytes) {
   states_.assign(lines, kWhole);
   granules_.resize(lines * kGranules);
   tensor_writes_.resize(lines);
+  products_.reset(lines);
 }
 
 void ShadowMemory::begin_block() {
   std::replace_if(
       states_.begin(), states_.end(), [](LineState state) { return state == kCopying || state == kGuarded; },
       kWhole);
+  products_.begin_block();
+  seen_.warp = -1;
 }
 
 bool ShadowMemory::in_conflict(const Record& record, Stamp me, int64_t offset, bool write) {
   conflict_ = {.earlier = record.writer, .earlier_wrote = true, .in_flight = false, .offset = offset};
-  if (!record.writer.before(me) || !write) return false;
+  if (!is_over(record.writer, me) || !write) return false;
   conflict_.earlier_wrote = false;
   for (const Stamp reader : {record.reader_of_same_warp, record.reader_of_other_warp, record.reader}) {
-    if (!reader.before(me)) conflict_.earlier = reader;
+    if (!is_over(reader, me)) conflict_.earlier = reader;
   }
   return false;
 }
@@ -56,15 +59,62 @@ ShadowMemory::Record* ShadowMemory::split(size_t line) {
   return first;
 }
 
-bool ShadowMemory::has_seen(size_t line, Stamp me) const {
+bool ShadowMemory::has_seen_guard(size_t line, int thread) const {
   const Guard guard = tensor_writes_[line].guard;
-  return phases_.has_seen(me.thread(), guard.barrier, guard.phase);
+  return knowledge_.has_seen_phase(thread, guard.barrier, guard.phase);
+}
+
+bool ShadowMemory::in_conflict_with_product(size_t line, Stamp me, int64_t offset) {
+  const int warp = products_.unseen_warp(line, me.thread(), knowledge_);
+  const Stamp issue = products_.issue(line, warp);
+  conflict_ = {.earlier = Stamp(32 * warp, issue.kind(), issue.site(), issue.block_epoch(), 0),
+               .earlier_wrote = false,
+               .in_flight = warp == me.warp(),
+               .offset = offset};
+  return false;
+}
+
+// Every lane of the warps: the product waits for nobody.
+bool ShadowMemory::warps_have_seen_guard(size_t line, std::span<const Stamp> readers) {
+  const Guard guard = tensor_writes_[line].guard;
+  for (const Stamp reader : readers) {
+    for (int lane = 0; lane < 32; ++lane) {
+      if (!knowledge_.has_seen_phase(32 * reader.warp() + lane, guard.barrier, guard.phase)) return false;
+    }
+  }
+  return true;
+}
+
+bool ShadowMemory::read_by_product(int64_t offset, std::span<const Stamp> readers, uint32_t product) {
+  const auto line = static_cast<size_t>(offset / kLine);
+  const int warp = readers.front().warp();
+  const int warps = readers.back().warp() - warp + 1;
+  if (states_[line] == kCopying) return in_conflict_with_copy(lines_[line].writer, offset);
+  if (states_[line] == kGuarded) {
+    const Guard guard = tensor_writes_[line].guard;
+    const bool known = seen_.warp == warp && seen_.warps == warps && seen_.product == product &&
+                       seen_.guard.barrier == guard.barrier && seen_.guard.phase == guard.phase;
+    if (!known && !warps_have_seen_guard(line, readers))
+      return in_conflict_with_copy(tensor_writes_[line].issuer, offset);
+    seen_ = {guard, product, warp, warps};
+  } else {
+    const Record* records = states_[line] == kSplit ? &granules_[line * kGranules] : &lines_[line];
+    const int count = states_[line] == kSplit ? kGranules : 1;
+    for (int i = 0; i < count; ++i) {
+      for (const Stamp reader : readers) {
+        if (!is_over(records[i].writer, reader))
+          return in_conflict(records[i], reader, offset + i * kGranule, false);
+      }
+    }
+  }
+  products_.add(line, warp, warps, product);
+  return true;
 }
 
 bool ShadowMemory::read_part(size_t line, int64_t offset, int bytes, Stamp me) {
   if (states_[line] == kCopying) return in_conflict_with_copy(lines_[line].writer, offset);
   if (states_[line] == kGuarded) {
-    if (!has_seen(line, me)) return in_conflict_with_copy(tensor_writes_[line].issuer, offset);
+    if (!has_seen_guard(line, me.thread())) return in_conflict_with_copy(tensor_writes_[line].issuer, offset);
     return read_record(lines_[line], me) || in_conflict(lines_[line], me, offset, false);
   }
   Record* records = split(line);
@@ -79,8 +129,9 @@ bool ShadowMemory::read_part(size_t line, int64_t offset, int bytes, Stamp me) {
 bool ShadowMemory::write_part(size_t line, int64_t offset, int bytes, Stamp me) {
   if (states_[line] == kCopying) return in_conflict_with_copy(lines_[line].writer, offset);
   if (states_[line] == kGuarded) {
-    if (!has_seen(line, me)) return in_conflict_with_copy(tensor_writes_[line].issuer, offset);
+    if (!has_seen_guard(line, me.thread())) return in_conflict_with_copy(tensor_writes_[line].issuer, offset);
     states_[line] = kWhole;
+    if (bytes == kLine) return write_record(lines_[line], me) || in_conflict(lines_[line], me, offset, true);
   }
   Record* records = split(line);
   for (int i = first_granule(offset); i < end_granule(offset, bytes); ++i) {

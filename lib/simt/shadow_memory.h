@@ -1,17 +1,20 @@
 // ShadowMemory: for each two bytes of shared memory, who wrote it last and who read it since, and when. Two
-// accesses race when one of them writes and neither a block barrier nor, within a warp, a warp barrier lies
-// between them.
+// accesses race when one of them writes and neither a barrier of both threads nor an arrival at an mbarrier
+// and a wait there lies between them.
 //
 // NOTE: single bytes within those two are not told apart; elements of 8 bits would need a finer granule.
 // Whether a race is found depends on the barriers alone, not on the order in which the threads happened to
-// run.
+// run; only where arrivals at mbarriers order some readers and not others, the reader that a write races with
+// may be one that is no longer remembered.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "simt/phase_log.h"
+#include "simt/knowledge.h"
+#include "simt/product_reads.h"
 #include "simt/stamp.h"
 
 namespace attune::simt {
@@ -20,7 +23,7 @@ namespace attune::simt {
 struct Conflict {
   Stamp earlier;
   bool earlier_wrote = false;
-  bool in_flight = false;  // earlier is an asynchronous copy that has not been waited for
+  bool in_flight = false;  // earlier is an asynchronous copy or a product that has not been waited for
   int64_t offset = 0;      // of the first byte concerned
 };
 
@@ -35,7 +38,7 @@ class ShadowMemory {
     uint32_t phase;
   };
 
-  explicit ShadowMemory(const PhaseLog& phases) : phases_(phases) {}
+  explicit ShadowMemory(const Knowledge& knowledge) : knowledge_(knowledge) {}
 
   // For `bytes` of shared memory; forgets everything.
   void reset(size_t bytes);
@@ -53,6 +56,7 @@ class ShadowMemory {
   }
   bool write(int64_t offset, int bytes, Stamp me) {
     const auto line = static_cast<size_t>(offset / kLine);
+    if (!products_are_over(line, me)) return in_conflict_with_product(line, me, offset);
     if (bytes == kLine && states_[line] == kWhole) {
       return write_record(lines_[line], me) || in_conflict(lines_[line], me, offset, true);
     }
@@ -66,6 +70,12 @@ class ShadowMemory {
   // phase.
   bool begin_tensor_copy(int64_t offset, Stamp issuer, Guard guard);
   void end_tensor_copy(int64_t offset);
+
+  // A product that a warpgroup starts: from its first warp's stamp to its number.
+  uint32_t begin_product(Stamp issue) { return products_.begin(issue.warp() / 4, issue); }
+  // It reads the line for some warps, in each of which `readers` speak for the lanes: until they have waited
+  // for it, nobody may write there.
+  bool read_by_product(int64_t offset, std::span<const Stamp> readers, uint32_t product);
 
   const Conflict& conflict() const { return conflict_; }
 
@@ -85,8 +95,11 @@ class ShadowMemory {
     Guard guard;
   };
 
-  static bool read_record(Record& record, Stamp me) {
-    if (!record.writer.before(me)) return false;
+  bool is_over(Stamp earlier, Stamp me) const {
+    return earlier.before(me) || knowledge_.has_seen(me.thread(), earlier);
+  }
+  bool read_record(Record& record, Stamp me) const {
+    if (!is_over(record.writer, me)) return false;
     const Stamp last = record.reader;
     if (last == me) return true;
     if (last.block_epoch() < me.block_epoch()) {  // readers before a block barrier no longer matter
@@ -100,9 +113,9 @@ class ShadowMemory {
     record.reader = me;
     return true;
   }
-  static bool write_record(Record& record, Stamp me) {
-    const bool ordered = record.writer.before(me) && record.reader.before(me) &&
-                         record.reader_of_other_warp.before(me) && record.reader_of_same_warp.before(me);
+  bool write_record(Record& record, Stamp me) const {
+    const bool ordered = is_over(record.writer, me) && is_over(record.reader, me) &&
+                         is_over(record.reader_of_other_warp, me) && is_over(record.reader_of_same_warp, me);
     if (ordered) record = Record{me, Stamp(), Stamp(), Stamp()};
     return ordered;
   }
@@ -112,13 +125,26 @@ class ShadowMemory {
   Record* split(size_t line);
   bool in_conflict(const Record& record, Stamp me, int64_t offset, bool write);
   bool in_conflict_with_copy(Stamp issuer, int64_t offset);
-  bool has_seen(size_t line, Stamp me) const;
+  bool has_seen_guard(size_t line, int thread) const;
+  bool products_are_over(size_t line, Stamp me) const {
+    return products_.unseen_warp(line, me.thread(), knowledge_) == ProductReads::kNone;
+  }
+  bool in_conflict_with_product(size_t line, Stamp me, int64_t offset);
+  bool warps_have_seen_guard(size_t line, std::span<const Stamp> readers);
 
-  const PhaseLog& phases_;
+  const Knowledge& knowledge_;
   std::vector<LineState> states_;
   std::vector<Record> lines_;
   std::vector<Record> granules_;            // of split lines
   std::vector<TensorWrite> tensor_writes_;  // of guarded lines, and of those that become such
+  ProductReads products_;
+  // The guard, and the readers of it, that the last product was found to have seen: its lines have few.
+  struct {
+    Guard guard{-1, 0};
+    uint32_t product = 0;
+    int warp = -1;  // the first of
+    int warps = 0;
+  } seen_;
   Conflict conflict_;
 };
 

@@ -53,6 +53,7 @@ std::string SharedMemory::describe(Stamp stamp, bool wrote) const {
   const char* how = stamp.kind() == AccessKind::async_copy    ? " by an asynchronous copy"
                     : stamp.kind() == AccessKind::tensor_copy ? " by a tensor copy"
                     : stamp.kind() == AccessKind::matrix_load ? " by load_matrices"
+                    : stamp.kind() == AccessKind::product     ? " by multiply_warpgroup"
                                                               : "";
   return fmt::format("thread {} {}{}{}", stamp.thread(), wrote ? "wrote" : "read", how,
                      site.file ? fmt::format(" ({})", to_string(site)) : "");
@@ -67,6 +68,11 @@ unsigned char* SharedMemory::conflicting(int64_t offset, int bytes, bool write, 
         "waited for "
         "it on its mbarrier",
         name_of(write), bytes, offset, describe(earlier, true), me.thread());
+  } else if (conflict.in_flight && earlier.kind() == AccessKind::product) {
+    fault_ = fmt::format(
+        "{} of {} bytes at shared byte {}, which an unfinished product reads: {}, and no warpgroup_wait of "
+        "thread {} has covered it",
+        name_of(write), bytes, offset, describe(earlier, false), me.thread());
   } else if (conflict.in_flight) {
     fault_ = fmt::format(
         "{} of {} bytes at shared byte {}, where an asynchronous copy is in flight: {}, and no "
@@ -78,6 +84,15 @@ unsigned char* SharedMemory::conflicting(int64_t offset, int bytes, bool write, 
                          earlier.warp() == me.warp() ? "block_barrier or warp_barrier" : "block_barrier");
   }
   return nullptr;
+}
+
+const unsigned char* SharedMemory::read_by_product(int64_t offset, std::span<const Stamp> readers,
+                                                   uint32_t product) {
+  if (offset < 0 || offset + kLine > bytes_) return misplaced(offset, kLine, false);
+  if (!shadow_.read_by_product(offset, readers, product))
+    return conflicting(offset, kLine, false, readers.front());
+  if (offset + kLine > end_) end_ = offset + kLine;
+  return bytes_at(offset);
 }
 
 bool SharedMemory::begin_copy(int64_t offset, Stamp me) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "simt/shadow_memory.h"
@@ -14,8 +15,8 @@ namespace attune::simt {
 
 class SharedMemory {
  public:
-  // `phases` is of the same block.
-  explicit SharedMemory(const PhaseLog& phases) : shadow_(phases) {}
+  // `knowledge` is of the same block.
+  explicit SharedMemory(const Knowledge& knowledge) : shadow_(knowledge) {}
 
   // For the blocks of one launch.
   void reset(size_t bytes);
@@ -42,6 +43,10 @@ class SharedMemory {
   // The same for the copy engine, whose copies belong to no thread.
   bool begin_tensor_copy(int64_t offset, Stamp issuer, ShadowMemory::Guard guard);
   void end_tensor_copy(int64_t offset) { shadow_.end_tensor_copy(offset); }
+
+  // Reads of 16 bytes by a product, as ShadowMemory has them. nullptr as for access().
+  uint32_t begin_product(Stamp issue) { return shadow_.begin_product(issue); }
+  const unsigned char* read_by_product(int64_t offset, std::span<const Stamp> readers, uint32_t product);
 
   // The number of a place in the template, for stamps.
   int site_number(attune_simt_site site) { return sites_.number_of(site); }

@@ -13,7 +13,7 @@ int64_t swizzled(int64_t offset) {
   return offset ^ (offset >> 3 & 0x70);
 }
 
-void write_box(const TensorCopy& copy, SharedMemory& shared) {
+void write(const TensorCopy& copy, SharedMemory& shared) {
   const PanelTensor& tensor = copy.tensor;
   const auto* head = static_cast<const unsigned char*>(tensor.data) +
                      2 * (copy.head * tensor.head_stride + copy.batch * tensor.batch_stride);
@@ -33,6 +33,31 @@ void write_box(const TensorCopy& copy, SharedMemory& shared) {
   }
 }
 
+void write(const BulkCopy& copy, SharedMemory& shared) {
+  std::memcpy(shared.bytes_at(copy.destination), copy.source, static_cast<size_t>(copy.size));
+}
+
+template <typename Copy>
+bool begin(const Copy& copy, SharedMemory& shared, const MBarriers& barriers, Stamp me) {
+  const ShadowMemory::Guard guard{copy.barrier, barriers.completed(copy.barrier)};
+  for (int64_t offset = copy.destination; offset < copy.destination + copy.bytes(); offset += kLine) {
+    if (!shared.begin_tensor_copy(offset, me, guard)) return false;
+  }
+  return true;
+}
+
+template <typename Copy>
+void land_those(std::vector<Copy>& in_flight, int barrier, SharedMemory& shared, MBarriers& barriers) {
+  std::erase_if(in_flight, [&](const Copy& copy) {
+    if (copy.barrier != barrier) return false;
+    write(copy, shared);
+    for (int64_t offset = copy.destination; offset < copy.destination + copy.bytes(); offset += kLine)
+      shared.end_tensor_copy(offset);
+    barriers.bring(barrier, copy.bytes());
+    return true;
+  });
+}
+
 }  // namespace
 
 int64_t TensorCopy::bytes() const {
@@ -41,24 +66,32 @@ int64_t TensorCopy::bytes() const {
 
 bool TensorCopies::issue(const TensorCopy& copy, SharedMemory& shared, MBarriers& barriers, Stamp me,
                          Random& random) {
-  const ShadowMemory::Guard guard{copy.barrier, barriers.completed(copy.barrier)};
-  for (int64_t offset = copy.destination; offset < copy.destination + copy.bytes(); offset += kLine) {
-    if (!shared.begin_tensor_copy(offset, me, guard)) return false;
-  }
-  in_flight_.push_back(copy);
+  if (!begin(copy, shared, barriers, me)) return false;
+  boxes_.push_back(copy);
+  if (random.bits(2) == 0) land(copy.barrier, shared, barriers);
+  return true;
+}
+
+bool TensorCopies::issue(const BulkCopy& copy, SharedMemory& shared, MBarriers& barriers, Stamp me,
+                         Random& random) {
+  if (!begin(copy, shared, barriers, me)) return false;
+  bulk_.push_back(copy);
   if (random.bits(2) == 0) land(copy.barrier, shared, barriers);
   return true;
 }
 
 void TensorCopies::land(int barrier, SharedMemory& shared, MBarriers& barriers) {
-  std::erase_if(in_flight_, [&](const TensorCopy& copy) {
-    if (copy.barrier != barrier) return false;
-    write_box(copy, shared);
-    for (int64_t offset = copy.destination; offset < copy.destination + copy.bytes(); offset += kLine)
-      shared.end_tensor_copy(offset);
-    barriers.arrive(barrier, copy.bytes());
-    return true;
-  });
+  land_those(boxes_, barrier, shared, barriers);
+  land_those(bulk_, barrier, shared, barriers);
+}
+
+bool TensorCopies::land_all(SharedMemory& shared, MBarriers& barriers) {
+  const bool any = !boxes_.empty() || !bulk_.empty();
+  while (!boxes_.empty())
+    land(boxes_.front().barrier, shared, barriers);
+  while (!bulk_.empty())
+    land(bulk_.front().barrier, shared, barriers);
+  return any;
 }
 
 }  // namespace attune::simt

@@ -24,19 +24,36 @@ struct TensorCopy {
   int64_t bytes() const;
 };
 
+// Bytes as they lie in global memory.
+struct BulkCopy {
+  const void* source;
+  int64_t destination;
+  int barrier;
+  int64_t size;
+
+  int64_t bytes() const { return size; }
+};
+
 class TensorCopies {
  public:
-  void begin_block() { in_flight_.clear(); }
+  void begin_block() {
+    boxes_.clear();
+    bulk_.clear();
+  }
 
-  // Starts a copy. The data arrive at a moment that chance decides, at the latest when somebody waits on the
-  // barrier; nobody may touch the destination before he has waited. False: SharedMemory::fault() says why
-  // not.
+  // Starts a copy. The data arrive at a moment that chance decides, at the latest when somebody comes to wait
+  // on the barrier or when nobody can go on; nobody may touch the destination before he has waited. False:
+  // SharedMemory::fault() says why not.
   bool issue(const TensorCopy& copy, SharedMemory& shared, MBarriers& barriers, Stamp me, Random& random);
+  bool issue(const BulkCopy& copy, SharedMemory& shared, MBarriers& barriers, Stamp me, Random& random);
   // All copies that a barrier waits for arrive.
   void land(int barrier, SharedMemory& shared, MBarriers& barriers);
+  // All copies arrive, since the threads that could wait longer wait for them. False: there were none.
+  bool land_all(SharedMemory& shared, MBarriers& barriers);
 
  private:
-  std::vector<TensorCopy> in_flight_;
+  std::vector<TensorCopy> boxes_;
+  std::vector<BulkCopy> bulk_;
 };
 
 }  // namespace attune::simt

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "simt/simt_tensor_maps.h"
+#include "simt/warpgroup_verbs.h"
 #include "simt/worker.h"
 
 namespace attune::simt {
@@ -138,11 +139,11 @@ void copy_async_wait(attune_simt_thread* thread, int pending) {
   worker.copies().wait(self, pending, worker.shared(), worker.stamp(self, AccessKind::async_copy, 0));
 }
 
-void mbarrier_init(attune_simt_thread* thread, long long offset, attune_simt_site site) {
+void mbarrier_init(attune_simt_thread* thread, long long offset, unsigned arrivals, attune_simt_site site) {
   Worker& worker = Worker::of(thread);
   const int self = worker.running();
   worker.shared_access(self, offset, 8, true, AccessKind::plain, site);
-  if (const std::string fault = worker.mbarriers().init(offset); !fault.empty())
+  if (const std::string fault = worker.mbarriers().init(offset, arrivals); !fault.empty())
     worker.fault(self, site, fault);
 }
 
@@ -150,11 +151,14 @@ void mbarrier_init_fence(attune_simt_thread* thread) {
   Worker::of(thread).mbarriers().fence();
 }
 
+void mbarrier_arrive(attune_simt_thread* thread, long long offset, attune_simt_site site) {
+  Worker& worker = Worker::of(thread);
+  worker.mbarrier_arrive(worker.mbarrier_at(offset, site), 0, site);
+}
+
 void mbarrier_expect(attune_simt_thread* thread, long long offset, unsigned bytes, attune_simt_site site) {
   Worker& worker = Worker::of(thread);
-  const std::string fault = worker.mbarriers().expect(worker.mbarrier_at(offset, site), bytes);
-  if (!fault.empty()) worker.fault(worker.running(), site, fault);
-  worker.release_waiters();
+  worker.mbarrier_arrive(worker.mbarrier_at(offset, site), bytes, site);
 }
 
 void mbarrier_wait(attune_simt_thread* thread, long long offset, unsigned parity, attune_simt_site site) {
@@ -162,18 +166,34 @@ void mbarrier_wait(attune_simt_thread* thread, long long offset, unsigned parity
   worker.mbarrier_wait(worker.mbarrier_at(offset, site), parity, site);
 }
 
-void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* map, long long barrier_offset,
-                 int row, int head, int batch, attune_simt_site site) {
-  Worker& worker = Worker::of(thread);
-  const int self = worker.running();
+// The mbarrier that a copy is to arrive at.
+int copy_barrier_at(Worker& worker, long long barrier_offset, attune_simt_site site) {
   const int barrier = worker.mbarrier_at(barrier_offset, site);
   if (!worker.mbarriers().is_fenced(barrier)) {
     worker.fault(
-        self, site,
+        worker.running(), site,
         fmt::format("a tensor copy to the mbarrier at shared byte {}, with no mbarrier_init_fence since its "
                     "initialisation",
                     barrier_offset));
   }
+  return barrier;
+}
+
+template <typename Copy>
+void start(Worker& worker, const Copy& copy, attune_simt_site site) {
+  const int self = worker.running();
+  const bool issued = worker.tensor_copies().issue(
+      copy, worker.shared(), worker.mbarriers(),
+      worker.stamp(self, AccessKind::tensor_copy, worker.shared().site_number(site)), worker.random());
+  if (!issued) worker.fault(self, site, worker.shared().fault());
+  worker.release_waiters();
+}
+
+void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* map, long long barrier_offset,
+                 int row, int head, int batch, attune_simt_site site) {
+  Worker& worker = Worker::of(thread);
+  const int self = worker.running();
+  const int barrier = copy_barrier_at(worker, barrier_offset, site);
   const PanelTensor* tensor = decode(*map);
   if (!tensor) worker.fault(self, site, "a tensor copy by a map that nobody encoded");
   constexpr int kAlignment = 1024;
@@ -195,12 +215,21 @@ void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* 
     worker.require_region(first + 2 * static_cast<uint64_t>(r * tensor->row_stride),
                           static_cast<int>(2 * tensor->columns), site);
   }
-  const TensorCopy copy{*tensor, offset, barrier, row, head, batch};
-  const bool issued = worker.tensor_copies().issue(
-      copy, worker.shared(), worker.mbarriers(),
-      worker.stamp(self, AccessKind::tensor_copy, worker.shared().site_number(site)), worker.random());
-  if (!issued) worker.fault(self, site, worker.shared().fault());
-  worker.release_waiters();
+  start(worker, TensorCopy{*tensor, offset, barrier, row, head, batch}, site);
+}
+
+void copy_bulk(attune_simt_thread* thread, long long offset, unsigned long long source, unsigned bytes,
+               long long barrier_offset, attune_simt_site site) {
+  Worker& worker = Worker::of(thread);
+  const int barrier = copy_barrier_at(worker, barrier_offset, site);
+  if (offset % 16 != 0 || source % 16 != 0 || bytes % 16 != 0) {
+    worker.fault(
+        worker.running(), site,
+        fmt::format("a bulk copy of {} bytes from {:#x} to shared byte {}: all must be multiples of 16",
+                    bytes, source, offset));
+  }
+  if (bytes > 0) worker.require_region(source, static_cast<int>(bytes), site);
+  start(worker, BulkCopy{reinterpret_cast<const void*>(source), offset, barrier, bytes}, site);
 }
 
 constexpr attune_simt_api kTable = {
@@ -219,9 +248,17 @@ constexpr attune_simt_api kTable = {
     .copy_async_wait = copy_async_wait,
     .mbarrier_init = mbarrier_init,
     .mbarrier_init_fence = mbarrier_init_fence,
+    .mbarrier_arrive = mbarrier_arrive,
     .mbarrier_expect = mbarrier_expect,
     .mbarrier_wait = mbarrier_wait,
     .copy_tensor = copy_tensor,
+    .copy_bulk = copy_bulk,
+    .warpgroup_barrier = warpgroup_barrier,
+    .change_registers = change_registers,
+    .multiply_warpgroup = multiply_warpgroup,
+    .warpgroup_arrive = warpgroup_arrive,
+    .warpgroup_commit = warpgroup_commit,
+    .warpgroup_wait = warpgroup_wait,
 };
 
 }  // namespace

@@ -80,6 +80,14 @@ std::string_view name_of(Verb verb) {
       return "multiply_tiles";
     case Verb::mbarrier_wait:
       return "mbarrier_wait";
+    case Verb::warpgroup_barrier:
+      return "warpgroup_barrier";
+    case Verb::multiply_warpgroup:
+      return "multiply_warpgroup";
+    case Verb::release_registers:
+      return "release_registers";
+    case Verb::claim_registers:
+      return "claim_registers";
   }
   return "?";
 }
@@ -97,6 +105,15 @@ std::string describe_everybody(std::span<const ThreadState> threads) {
   return fmt::format("{}", fmt::join(everybody, "; "));
 }
 
+namespace {
+
+bool is_of_warpgroup(Verb verb) {
+  return verb == Verb::warpgroup_barrier || verb == Verb::multiply_warpgroup ||
+         verb == Verb::release_registers || verb == Verb::claim_registers;
+}
+
+}  // namespace
+
 std::string describe_deadlock(std::span<const ThreadState> threads, int& first_waiting) {
   const auto waits = [](const ThreadState& state) { return !state.done; };
   const auto first = std::find_if(threads.begin(), threads.end(), waits);
@@ -104,15 +121,19 @@ std::string describe_deadlock(std::span<const ThreadState> threads, int& first_w
   if (first == threads.end()) return "deadlock of a block whose threads have all ended";
 
   const bool of_block = first->waiting.verb == Verb::block_barrier;
-  const size_t begin = of_block ? 0 : static_cast<size_t>(first_waiting) / 32 * 32;
-  const size_t count = of_block ? threads.size() : 32;
+  const bool of_warpgroup = is_of_warpgroup(first->waiting.verb);
+  const size_t count = of_block ? threads.size() : of_warpgroup ? 128 : 32;
+  const size_t begin = of_block ? 0 : static_cast<size_t>(first_waiting) / count * count;
   std::vector<int> missing;
   for (size_t i = begin; i < begin + count; ++i) {
     if (threads[i].done || threads[i].waiting.verb != first->waiting.verb)
       missing.push_back(static_cast<int>(i));
   }
   return fmt::format("deadlock: {} was reached by {} of {} threads of the {}; missing: {} {}. Everybody: {}",
-                     name_of(first->waiting.verb), count - missing.size(), count, of_block ? "block" : "warp",
+                     name_of(first->waiting.verb), count - missing.size(), count,
+                     of_block       ? "block"
+                     : of_warpgroup ? "warpgroup"
+                                    : "warp",
                      missing.size() == 1 ? "thread" : "threads", ranges(missing),
                      describe_everybody(threads));
 }

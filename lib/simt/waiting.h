@@ -21,7 +21,11 @@ enum class Verb : uint8_t {
   warp_sum,
   load_matrices,
   multiply_tiles,
-  mbarrier_wait
+  mbarrier_wait,
+  warpgroup_barrier,
+  multiply_warpgroup,
+  release_registers,
+  claim_registers
 };
 
 std::string_view name_of(Verb verb);

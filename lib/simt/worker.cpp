@@ -11,7 +11,7 @@ namespace attune::simt {
 namespace {
 
 constexpr int kSlice = 2000;                  // switches between looks at the clock: at least 50 us of work
-constexpr uint32_t kEpochReserve = 1u << 20;  // barriers every block may have
+constexpr uint32_t kEpochReserve = 1u << 18;  // barriers every block may have
 static_assert(kEpochReserve < Stamp::kLastEpoch);
 
 constexpr const char* kTooManyBarriers = "too many barriers in one block for the race detector";
@@ -51,11 +51,17 @@ void Worker::run_thread(void* context, int thread) {
   std::string what;
   try {
     worker.launch_->kernel().run(worker.launch_->launch().parameters.data());
+    worker.check_finished(thread);
     return;
   } catch (const std::exception& error) {
     what = error.what();
   }
   worker.fault(thread, {nullptr, 0}, what);
+}
+
+void Worker::check_finished(int of_thread) {
+  if (const attune_simt_site* site = products_.unfinished(of_thread))
+    fault(of_thread, *site, "the thread ended without a warpgroup_wait that covers this product");
 }
 
 void Worker::begin_block(int64_t next) {
@@ -73,7 +79,10 @@ void Worker::begin_block(int64_t next) {
   shared_.begin_block();
   copies_.begin_block(scheduler_.threads());
   tensor_copies_.begin_block();
-  mbarriers_.begin_block(scheduler_.threads());
+  knowledge_.begin_block(scheduler_.threads());
+  mbarriers_.begin_block();
+  warpgroups_.begin_block(scheduler_.threads());
+  products_.begin_block(scheduler_.threads());
   scheduler_.begin_block(launch_->seed_of(next));
 }
 
@@ -87,11 +96,19 @@ uint32_t Worker::last_epoch() const {
 void Worker::begin_epoch() {
   ++block_epoch_;
   for (Warp& warp : warps_)
-    ++warp.epoch;
+    begin_epoch_of(warp);
+}
+
+void Worker::begin_epoch_of(Warp& warp) {
+  ++warp.epoch;
+  warp.arrivals.fill(0);
 }
 
 void Worker::begin_warp_epoch(attune_simt_site site) {
-  if (++warps_[thread / kWarpLanes].epoch >= Stamp::kLastEpoch) fault(thread, site, kTooManyBarriers);
+  const int warp = thread / kWarpLanes;
+  begin_epoch_of(warps_[warp]);
+  knowledge_.share_in_warp(warp);
+  if (warps_[warp].epoch >= Stamp::kLastEpoch) fault(thread, site, kTooManyBarriers);
 }
 
 bool Worker::run_block(int64_t next) {
@@ -100,6 +117,10 @@ bool Worker::run_block(int64_t next) {
     const Scheduler::Stop stop = scheduler_.run(kSlice);
     if (faulted_) return false;
     if (stop == Scheduler::Stop::all_done) break;
+    if (stop == Scheduler::Stop::nobody_ready && tensor_copies_.land_all(shared_, mbarriers_)) {
+      release_waiters();
+      continue;
+    }
     if (stop == Scheduler::Stop::nobody_ready) report_deadlock();
     faulted_ = stop == Scheduler::Stop::nobody_ready || launch_->should_stop();
     if (faulted_) return false;
@@ -126,6 +147,7 @@ ThreadState Worker::state_of(int of_thread) const {
   const uint32_t lane = 1u << (of_thread % kWarpLanes);
   if (scheduler_.done(of_thread)) return {.done = true, .waiting = {}};
   if (const Waiting* waiting = mbarriers_.waiting(of_thread)) return {.done = false, .waiting = *waiting};
+  if (const Waiting* waiting = warpgroups_.waiting(of_thread)) return {.done = false, .waiting = *waiting};
   return {.done = false, .waiting = (warp.at_barrier & lane) != 0 ? warp.barrier : warp.meeting};
 }
 
@@ -133,6 +155,12 @@ void Worker::report_deadlock() {
   std::vector<ThreadState> threads(static_cast<size_t>(scheduler_.threads()));
   for (size_t i = 0; i < threads.size(); ++i)
     threads[i] = state_of(static_cast<int>(i));
+  if (const int claimant = warpgroups_.claimant(); claimant != Warpgroups::kNone) {
+    launch_->report(where(claimant, threads[static_cast<size_t>(claimant)].waiting.site),
+                    fmt::format("deadlock: {}. Everybody: {}", warpgroups_.describe_claim(),
+                                describe_everybody(threads)));
+    return;
+  }
   // Whoever waits for a copy keeps the others from their barriers.
   const auto at_mbarrier = std::ranges::find_if(threads, [](const ThreadState& state) {
     return !state.done && state.waiting.verb == Verb::mbarrier_wait;
@@ -171,6 +199,14 @@ int Worker::mbarrier_at(int64_t offset, attune_simt_site site) {
   return barrier;
 }
 
+void Worker::mbarrier_arrive(int barrier, uint32_t bytes, attune_simt_site site) {
+  const std::string what = mbarriers_.arrive(barrier, bytes, stamp(thread, AccessKind::plain, 0));
+  if (!what.empty()) fault(thread, site, what);
+  uint8_t& arrivals = warps_[thread / kWarpLanes].arrivals[thread % kWarpLanes];
+  if (arrivals < Stamp::kMaxArrivals) ++arrivals;
+  release_waiters();
+}
+
 void Worker::mbarrier_wait(int barrier, uint32_t parity, attune_simt_site site) {
   if (!mbarriers_.is_complete(barrier, parity)) {
     tensor_copies_.land(barrier, shared_, mbarriers_);
@@ -180,7 +216,7 @@ void Worker::mbarrier_wait(int barrier, uint32_t parity, attune_simt_site site) 
     mbarriers_.wait(thread, barrier, site);
     scheduler_.park();
   }
-  mbarriers_.phases().observe(thread, barrier, mbarriers_.completed(barrier));
+  mbarriers_.observe(thread, barrier);
 }
 
 void Worker::release_waiters() {
@@ -217,7 +253,7 @@ void Worker::block_barrier(attune_simt_site site) {
   at_barrier_ = 0;
   ++report_.barriers;
   begin_epoch();
-  mbarriers_.phases().share();
+  knowledge_.share_in_block();
   if (last_epoch() >= Stamp::kLastEpoch) fault(thread, site, kTooManyBarriers);
   for (int i = 0; i < scheduler_.threads() / kWarpLanes; ++i) {
     warps_[i].at_barrier = 0;

@@ -11,6 +11,7 @@
 #include "isa/simt_api.h"
 #include "simt/async_copies.h"
 #include "simt/collectives.h"
+#include "simt/knowledge.h"
 #include "simt/launch_state.h"
 #include "simt/mbarriers.h"
 #include "simt/mma.h"
@@ -20,6 +21,8 @@
 #include "simt/stack_pool.h"
 #include "simt/tensor_copies.h"
 #include "simt/waiting.h"
+#include "simt/warpgroup_products.h"
+#include "simt/warpgroups.h"
 
 namespace attune::simt {
 
@@ -40,7 +43,9 @@ class Worker : private attune_simt_thread {
   // Ends the launch with a report about a thread of this block.
   [[noreturn]] void fault(int of_thread, attune_simt_site site, const std::string& what);
   Stamp stamp(int of_thread, AccessKind kind, int site_number) const {
-    return Stamp(of_thread, kind, site_number, block_epoch_, warps_[of_thread / kWarpLanes].epoch);
+    const Warp& warp = warps_[of_thread / kWarpLanes];
+    return Stamp(of_thread, kind, site_number, block_epoch_, warp.epoch,
+                 warp.arrivals[of_thread % kWarpLanes]);
   }
   unsigned char* shared_access(int of_thread, int64_t offset, int bytes, bool write, AccessKind kind,
                                attune_simt_site site) {
@@ -82,8 +87,19 @@ class Worker : private attune_simt_thread {
   const LaneCalls& lanes() const { return warps_[thread / kWarpLanes].calls; }
   void begin_warp_epoch(attune_simt_site site);
 
+  // One thread's part in a collective verb of its warpgroup, as rendezvous() and end_rendezvous().
+  bool meet_warpgroup(Verb verb, const WarpgroupProduct& product, const WarpgroupOperands& operands,
+                      attune_simt_site site);
+  void end_warpgroup_meeting();
+  void begin_warpgroup_epoch(attune_simt_site site);
+  // Lets warpgroups go on whose claims of registers can be met, and has the running thread's wait for its
+  // own.
+  void meet_claims();
+  void wait_for_claim();
+
   // The initialised mbarrier at a byte of shared memory; a fault when there is none.
   int mbarrier_at(int64_t offset, attune_simt_site site);
+  void mbarrier_arrive(int barrier, uint32_t bytes, attune_simt_site site);
   void mbarrier_wait(int barrier, uint32_t parity, attune_simt_site site);
   // Lets those go on whose phase is complete.
   void release_waiters();
@@ -91,14 +107,17 @@ class Worker : private attune_simt_thread {
   MBarriers& mbarriers() { return mbarriers_; }
   TensorCopies& tensor_copies() { return tensor_copies_; }
   SharedMemory& shared() { return shared_; }
+  Warpgroups& warpgroups() { return warpgroups_; }
+  WarpgroupProducts& products() { return products_; }
   AsyncCopies& copies() { return copies_; }
   TileMultiplier& multiplier() { return multiplier_; }
   Random& random() { return scheduler_.random(); }
 
  private:
   struct Warp {
-    uint32_t epoch = 1;    // counts warp barriers and block barriers
-    uint32_t arrived = 0;  // lanes that wait in the collective verb
+    uint32_t epoch = 1;                          // counts barriers of the warp and of more
+    std::array<uint8_t, kWarpLanes> arrivals{};  // of each lane at mbarriers, in this epoch
+    uint32_t arrived = 0;                        // lanes that wait in the collective verb
     uint32_t shape = 0;
     uint32_t at_barrier = 0;  // lanes that wait in the block barrier
     Waiting meeting;          // the verb and where its first lane called it
@@ -109,20 +128,26 @@ class Worker : private attune_simt_thread {
   static void run_thread(void* context, int thread);
   bool run_block(int64_t block);
   void begin_block(int64_t block);
+  void check_finished(int of_thread);
   uint32_t last_epoch() const;
+  void begin_epoch_of(Warp& warp);
   void begin_epoch();
   [[noreturn]] void diverged(const Waiting& first, uint32_t first_lanes, const Waiting& mine);
+  void release_warpgroup(int warpgroup);
   ThreadState state_of(int of_thread) const;
   std::string where(int of_thread, attune_simt_site site) const;
   void report_deadlock();
 
   StackPool stacks_;
   Scheduler scheduler_{stacks_};
-  MBarriers mbarriers_;
-  SharedMemory shared_{mbarriers_.phases()};
+  Knowledge knowledge_;
+  MBarriers mbarriers_{knowledge_};
+  SharedMemory shared_{knowledge_};
   AsyncCopies copies_;
   TensorCopies tensor_copies_;
   TileMultiplier multiplier_;
+  Warpgroups warpgroups_;
+  WarpgroupProducts products_{knowledge_};
   LaunchState* launch_ = nullptr;
   RunReport report_;
   bool faulted_ = false;

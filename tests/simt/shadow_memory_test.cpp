@@ -57,8 +57,8 @@ TEST_CASE("accesses are ordered by block barriers, and within a warp by warp bar
 }
 
 TEST_CASE("reads do not race with reads, writes race with everything unordered") {
-  PhaseLog phases;
-  ShadowMemory memory(phases);
+  Knowledge knowledge;
+  ShadowMemory memory(knowledge);
   memory.reset(64);
   CHECK(memory.read(0, 4, at(0, 1, 1)));
   CHECK(memory.read(0, 4, at(40, 1, 1)));
@@ -73,8 +73,8 @@ TEST_CASE("reads do not race with reads, writes race with everything unordered")
 }
 
 TEST_CASE("a line is whole again after a whole write") {
-  PhaseLog phases;
-  ShadowMemory memory(phases);
+  Knowledge knowledge;
+  ShadowMemory memory(knowledge);
   memory.reset(16);
   CHECK(memory.write(2, 2, at(0, 1, 1)));
   CHECK_FALSE(memory.read(0, 16, at(1, 1, 1)));
@@ -84,8 +84,8 @@ TEST_CASE("a line is whole again after a whole write") {
 }
 
 TEST_CASE("an asynchronous copy owns its line until it ends") {
-  PhaseLog phases;
-  ShadowMemory memory(phases);
+  Knowledge knowledge;
+  ShadowMemory memory(knowledge);
   memory.reset(32);
   CHECK(memory.begin_copy(16, at(5, 1, 1)));
   CHECK_FALSE(memory.read(20, 4, at(5, 1, 1)));
@@ -103,8 +103,8 @@ TEST_CASE("three remembered readers find every race that a list of all readers f
   std::mt19937 generator(11);
   const auto random = [&](int below) { return static_cast<int>(generator() % static_cast<unsigned>(below)); };
   for (int round = 0; round < 3000; ++round) {
-    PhaseLog phases;
-    ShadowMemory memory(phases);
+    Knowledge knowledge;
+    ShadowMemory memory(knowledge);
     memory.reset(16);
     uint32_t block_epoch = 1;
     uint32_t warp_epoch[3] = {1, 1, 1};

@@ -63,6 +63,25 @@ TEST_CASE("products per second", "[.][simt][speed]") {
   }
 }
 
+TEST_CASE("warpgroup products per second", "[.][simt][speed]") {
+  for (const int columns : {64, 128, 256}) {
+    TestLaunch launch;
+    launch.threads = 128;
+    launch.shared_bytes = 48 * 1024;
+    simt::RunReport report;
+    const std::string body =
+        "float c[" + std::to_string(columns / 8) +
+        "][4] = {};\nconst u64 a = matrix_descriptor(0, 0), b = matrix_descriptor(8192, 0);\n"
+        "for (int i = 0; i < 1000; ++i) {\nwarpgroup_arrive();\n"
+        "for (int k = 0; k < 4; ++k)\n"
+        "  multiply_warpgroup<bf16, false>(c, advance(a, 32 * k), advance(b, 32 * k), true);\n"
+        "warpgroup_commit();\nwarpgroup_wait<0>();\n}";
+    const double seconds = seconds_of(test_kernel(128, body), launch.pack(), report);
+    std::cout << "multiply_warpgroup of " << columns
+              << " columns: " << 64.0 * columns * 64 * 1000 / seconds * 1e-9 << " GMAC/s\n";
+  }
+}
+
 TEST_CASE("shared memory accesses per second", "[.][simt][speed]") {
   TestLaunch launch;
   launch.threads = 128;

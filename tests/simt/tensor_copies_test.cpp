@@ -178,7 +178,8 @@ TEST_CASE("misuse of mbarriers is reported", "[simt]") {
     check_reported(kInit + kInit, {"the mbarrier at shared byte 2048 is initialised twice"});
   }
   SECTION("two arrivals in one phase") {
-    check_reported(kInit + kBarrier + kExpect + kExpect, {"a second arrival in one phase"});
+    check_reported(kInit + kBarrier + kExpect + kExpect,
+                   {"arrival 2 in one phase of the mbarrier at shared byte 2048, which takes 1"});
   }
 }
 
