@@ -6,10 +6,10 @@
 //  BLOCK_N |       |  ---> | dS'   |   dP' = V · dO',  dS' = P' ∘ (dP' - delta)
 //  keys    +-------+-------+-------+   dV += P' · dO,  dK += dS' · Q
 //
-// A block owns BLOCK_N keys of one kv head, each of its consumer warpgroups 64 of them: nothing is added to by
-// two, so there are no atomics, and the same bits at every run. The first warpgroup is the producer: one of
-// its threads has Q, dO and row terms copied into rings. Consumers meet nobody but through the rings, so that
-// one computes exponentials while the products of another run.
+// A block owns BLOCK_N keys of one kv head, each of its consumer warpgroups 64 of them: nothing is added to
+// by two, so there are no atomics, and the same bits at every run. The first warpgroup is the producer: one
+// of its threads has Q, dO and row terms copied into rings. Consumers meet nobody but through the rings, so
+// that one computes exponentials while the products of another run.
 #include "attune_config.h"
 
 // Tunables. The defaults make the file readable and compilable on its own.

@@ -20,7 +20,9 @@ struct FlashBwdDkvSm90Layout {
 
   constexpr int k_offset() const { return 0; }
   constexpr int v_offset() const { return 2 * block_n * head_dim; }
-  constexpr int q_offset(int slot) const { return v_offset() + 2 * block_n * head_dim_v + slot * q_tile_bytes(); }
+  constexpr int q_offset(int slot) const {
+    return v_offset() + 2 * block_n * head_dim_v + slot * q_tile_bytes();
+  }
   constexpr int dout_offset(int slot) const { return q_offset(stages) + slot * dout_tile_bytes(); }
   constexpr int terms_offset(int slot) const { return dout_offset(stages) + slot * terms_bytes(); }
   // Of K and V, of the Q ring and of the dO ring.

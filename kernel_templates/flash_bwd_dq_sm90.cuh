@@ -6,10 +6,10 @@
 //  BLOCK_M |       |  ---> | dS    |   dP = dO · V',  dS = P ∘ (dP - delta)
 //  rows    +-------+-------+-------+   dQ += dS · K
 //
-// A block owns BLOCK_M query rows of one head, each of its consumer warpgroups 64 of them: nothing is added to
-// by two, so there are no atomics, and the same bits at every run. The first warpgroup is the producer: one of
-// its threads has K and V copied into rings. Consumers meet nobody but through the rings, so that one computes
-// exponentials while the products of another run.
+// A block owns BLOCK_M query rows of one head, each of its consumer warpgroups 64 of them: nothing is added
+// to by two, so there are no atomics, and the same bits at every run. The first warpgroup is the producer:
+// one of its threads has K and V copied into rings. Consumers meet nobody but through the rings, so that one
+// computes exponentials while the products of another run.
 #include "attune_config.h"
 
 // Tunables. The defaults make the file readable and compilable on its own.

@@ -77,10 +77,11 @@ ATTUNE_FN void copy_tensor(Shared<T> destination, const TensorMap& map, Shared<u
 template <typename T>
 ATTUNE_FN void copy_bulk(Shared<T> destination, Global<const T> source, u32 bytes, Shared<u64> barrier) {
 #if __CUDA_ARCH__ >= 900
-  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-                   destination.address()),
-               "l"(__cvta_generic_to_global(source.pointer)), "r"(bytes), "r"(barrier.address())
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+          destination.address()),
+      "l"(__cvta_generic_to_global(source.pointer)), "r"(bytes), "r"(barrier.address())
+      : "memory");
 #endif
 }
 

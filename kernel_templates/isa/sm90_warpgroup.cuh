@@ -1,5 +1,5 @@
-// Device verbs of sm_90a: products of a warpgroup (wgmma), which read shared memory, and run while its threads
-// do something else. The emulator's twins are in simt_warpgroup.h; keep the two in step.
+// Device verbs of sm_90a: products of a warpgroup (wgmma), which read shared memory, and run while its
+// threads do something else. The emulator's twins are in simt_warpgroup.h; keep the two in step.
 //
 // A warpgroup is four warps, the first of which has an index divisible by four; every verb here is a
 // collective of one. Its warp w computes the rows 16 w to 16 w + 15 of 64, in the fragments of
@@ -81,8 +81,10 @@ ATTUNE_FN void pin(float (&fragment)[N][4]) {
 #define ATTUNE_WG_3 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 #define ATTUNE_WG_4 "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
 #define ATTUNE_WG_5 "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
-#define ATTUNE_WG_6 "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111"
-#define ATTUNE_WG_7 "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+#define ATTUNE_WG_6 \
+  "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111"
+#define ATTUNE_WG_7 \
+  "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 // Four tiles of a sum.
 #define ATTUNE_WG_TILE(c, n) "+f"(c[n][0]), "+f"(c[n][1]), "+f"(c[n][2]), "+f"(c[n][3])
 #define ATTUNE_WG_SUM(c, n) \
@@ -96,50 +98,74 @@ struct Product;
 
 // SUM comes in parentheses: it holds commas. The operands after it are numbered, so each size names them.
 #define ATTUNE_WG_OPEN(...) __VA_ARGS__
-#define ATTUNE_WG_SHARED(TYPE, COLUMNS, REGISTERS, SUM, A, B, ACCUMULATE, TRANSPOSE)                         \
-  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " ACCUMULATE                                                \
-               ", 0;\nwgmma.mma_async.sync.aligned.m64n" COLUMNS "k16.f32." TYPE "." TYPE " {" REGISTERS "}, " A \
-               ", " B ", p, 1, 1, 0, " TRANSPOSE ";\n}"                                                       \
-               : ATTUNE_WG_OPEN SUM                                                                          \
-               : "l"(a), "l"(b), "r"(accumulate), "n"(TRANSPOSE_B ? 1 : 0)                                   \
+#define ATTUNE_WG_SHARED(TYPE, COLUMNS, REGISTERS, SUM, A, B, ACCUMULATE, TRANSPOSE)                     \
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " ACCUMULATE                                            \
+               ", 0;\nwgmma.mma_async.sync.aligned.m64n" COLUMNS "k16.f32." TYPE "." TYPE " {" REGISTERS \
+               "}, " A ", " B ", p, 1, 1, 0, " TRANSPOSE ";\n}"                                          \
+               : ATTUNE_WG_OPEN SUM                                                                      \
+               : "l"(a), "l"(b), "r"(accumulate), "n"(TRANSPOSE_B ? 1 : 0)                               \
                : "memory")
-#define ATTUNE_WG_FRAGMENT(TYPE, COLUMNS, REGISTERS, SUM, A0, A1, A2, A3, B, ACCUMULATE, TRANSPOSE)          \
-  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " ACCUMULATE                                                \
-               ", 0;\nwgmma.mma_async.sync.aligned.m64n" COLUMNS "k16.f32." TYPE "." TYPE " {" REGISTERS "}, {" A0 \
-               ", " A1 ", " A2 ", " A3 "}, " B ", p, 1, 1, " TRANSPOSE ";\n}"                                 \
-               : ATTUNE_WG_OPEN SUM                                                                          \
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate),                        \
-                 "n"(TRANSPOSE_B ? 1 : 0)                                                                    \
+#define ATTUNE_WG_FRAGMENT(TYPE, COLUMNS, REGISTERS, SUM, A0, A1, A2, A3, B, ACCUMULATE, TRANSPOSE)      \
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " ACCUMULATE                                            \
+               ", 0;\nwgmma.mma_async.sync.aligned.m64n" COLUMNS "k16.f32." TYPE "." TYPE " {" REGISTERS \
+               "}, {" A0 ", " A1 ", " A2 ", " A3 "}, " B ", p, 1, 1, " TRANSPOSE ";\n}"                  \
+               : ATTUNE_WG_OPEN SUM                                                                      \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate),                    \
+                 "n"(TRANSPOSE_B ? 1 : 0)                                                                \
                : "memory")
-#define ATTUNE_WG_PRODUCT(TILES, COLUMNS, REGISTERS, SUM, N0, N1, N2, N3, N4, N5, N6)                        \
-  template <>                                                                                                \
-  struct Product<TILES> {                                                                                    \
-    template <bool TRANSPOSE_B>                                                                              \
-    ATTUNE_FN static void run(float (&c)[TILES][4], u64 a, u64 b, int accumulate, f16) {                     \
-      ATTUNE_WG_SHARED("f16", COLUMNS, REGISTERS, SUM, N0, N1, N2, N3);                                      \
-    }                                                                                                        \
-    template <bool TRANSPOSE_B>                                                                              \
-    ATTUNE_FN static void run(float (&c)[TILES][4], u64 a, u64 b, int accumulate, bf16) {                    \
-      ATTUNE_WG_SHARED("bf16", COLUMNS, REGISTERS, SUM, N0, N1, N2, N3);                                     \
-    }                                                                                                        \
-    template <bool TRANSPOSE_B>                                                                              \
-    ATTUNE_FN static void run(float (&c)[TILES][4], const u32 (&a)[4], u64 b, int accumulate, f16) {         \
-      ATTUNE_WG_FRAGMENT("f16", COLUMNS, REGISTERS, SUM, N0, N1, N2, N3, N4, N5, N6);                        \
-    }                                                                                                        \
-    template <bool TRANSPOSE_B>                                                                              \
-    ATTUNE_FN static void run(float (&c)[TILES][4], const u32 (&a)[4], u64 b, int accumulate, bf16) {        \
-      ATTUNE_WG_FRAGMENT("bf16", COLUMNS, REGISTERS, SUM, N0, N1, N2, N3, N4, N5, N6);                       \
-    }                                                                                                        \
+#define ATTUNE_WG_PRODUCT(TILES, COLUMNS, REGISTERS, SUM, N0, N1, N2, N3, N4, N5, N6)                 \
+  template <>                                                                                         \
+  struct Product<TILES> {                                                                             \
+    template <bool TRANSPOSE_B>                                                                       \
+    ATTUNE_FN static void run(float (&c)[TILES][4], u64 a, u64 b, int accumulate, f16) {              \
+      ATTUNE_WG_SHARED("f16", COLUMNS, REGISTERS, SUM, N0, N1, N2, N3);                               \
+    }                                                                                                 \
+    template <bool TRANSPOSE_B>                                                                       \
+    ATTUNE_FN static void run(float (&c)[TILES][4], u64 a, u64 b, int accumulate, bf16) {             \
+      ATTUNE_WG_SHARED("bf16", COLUMNS, REGISTERS, SUM, N0, N1, N2, N3);                              \
+    }                                                                                                 \
+    template <bool TRANSPOSE_B>                                                                       \
+    ATTUNE_FN static void run(float (&c)[TILES][4], const u32 (&a)[4], u64 b, int accumulate, f16) {  \
+      ATTUNE_WG_FRAGMENT("f16", COLUMNS, REGISTERS, SUM, N0, N1, N2, N3, N4, N5, N6);                 \
+    }                                                                                                 \
+    template <bool TRANSPOSE_B>                                                                       \
+    ATTUNE_FN static void run(float (&c)[TILES][4], const u32 (&a)[4], u64 b, int accumulate, bf16) { \
+      ATTUNE_WG_FRAGMENT("bf16", COLUMNS, REGISTERS, SUM, N0, N1, N2, N3, N4, N5, N6);                \
+    }                                                                                                 \
   };
 
-ATTUNE_WG_PRODUCT(4, "32", ATTUNE_WG_0, (ATTUNE_WG_SUM(c, 0)), "%16", "%17", "%18", "%19", "%20", "%21", "%22")
-ATTUNE_WG_PRODUCT(8, "64", ATTUNE_WG_0 ", " ATTUNE_WG_1, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4)), "%32", "%33", "%34", "%35", "%36", "%37", "%38")
-ATTUNE_WG_PRODUCT(12, "96", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8)), "%48", "%49", "%50", "%51", "%52", "%53", "%54")
-ATTUNE_WG_PRODUCT(16, "128", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12)), "%64", "%65", "%66", "%67", "%68", "%69", "%70")
-ATTUNE_WG_PRODUCT(20, "160", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12), ATTUNE_WG_SUM(c, 16)), "%80", "%81", "%82", "%83", "%84", "%85", "%86")
-ATTUNE_WG_PRODUCT(24, "192", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4 ", " ATTUNE_WG_5, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12), ATTUNE_WG_SUM(c, 16), ATTUNE_WG_SUM(c, 20)), "%96", "%97", "%98", "%99", "%100", "%101", "%102")
-ATTUNE_WG_PRODUCT(28, "224", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4 ", " ATTUNE_WG_5 ", " ATTUNE_WG_6, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12), ATTUNE_WG_SUM(c, 16), ATTUNE_WG_SUM(c, 20), ATTUNE_WG_SUM(c, 24)), "%112", "%113", "%114", "%115", "%116", "%117", "%118")
-ATTUNE_WG_PRODUCT(32, "256", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4 ", " ATTUNE_WG_5 ", " ATTUNE_WG_6 ", " ATTUNE_WG_7, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12), ATTUNE_WG_SUM(c, 16), ATTUNE_WG_SUM(c, 20), ATTUNE_WG_SUM(c, 24), ATTUNE_WG_SUM(c, 28)), "%128", "%129", "%130", "%131", "%132", "%133", "%134")
+ATTUNE_WG_PRODUCT(4, "32", ATTUNE_WG_0, (ATTUNE_WG_SUM(c, 0)), "%16", "%17", "%18", "%19", "%20", "%21",
+                  "%22")
+ATTUNE_WG_PRODUCT(8, "64", ATTUNE_WG_0 ", " ATTUNE_WG_1, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4)), "%32",
+                  "%33", "%34", "%35", "%36", "%37", "%38")
+ATTUNE_WG_PRODUCT(12, "96", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8)), "%48", "%49", "%50", "%51",
+                  "%52", "%53", "%54")
+ATTUNE_WG_PRODUCT(16, "128", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12)),
+                  "%64", "%65", "%66", "%67", "%68", "%69", "%70")
+ATTUNE_WG_PRODUCT(20, "160", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12),
+                   ATTUNE_WG_SUM(c, 16)),
+                  "%80", "%81", "%82", "%83", "%84", "%85", "%86")
+ATTUNE_WG_PRODUCT(24, "192",
+                  ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4
+                              ", " ATTUNE_WG_5,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12),
+                   ATTUNE_WG_SUM(c, 16), ATTUNE_WG_SUM(c, 20)),
+                  "%96", "%97", "%98", "%99", "%100", "%101", "%102")
+ATTUNE_WG_PRODUCT(28, "224",
+                  ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4
+                              ", " ATTUNE_WG_5 ", " ATTUNE_WG_6,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12),
+                   ATTUNE_WG_SUM(c, 16), ATTUNE_WG_SUM(c, 20), ATTUNE_WG_SUM(c, 24)),
+                  "%112", "%113", "%114", "%115", "%116", "%117", "%118")
+ATTUNE_WG_PRODUCT(32, "256",
+                  ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4
+                              ", " ATTUNE_WG_5 ", " ATTUNE_WG_6 ", " ATTUNE_WG_7,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12),
+                   ATTUNE_WG_SUM(c, 16), ATTUNE_WG_SUM(c, 20), ATTUNE_WG_SUM(c, 24), ATTUNE_WG_SUM(c, 28)),
+                  "%128", "%129", "%130", "%131", "%132", "%133", "%134")
 
 }  // namespace warpgroup
 

@@ -1,8 +1,8 @@
 // The two products of attention for 16-bit elements by warpgroups (wgmma m64nNk16, accumulation in f32).
 //
 // A warpgroup owns 64 rows. Tiles in shared memory are in panels of 64 columns, as tensor copies bring them:
-// the same bytes serve a product over columns (scores) and one over rows (sums). Products only start here; the
-// caller arrives before them, commits and waits.
+// the same bytes serve a product over columns (scores) and one over rows (sums). Products only start here;
+// the caller arrives before them, commits and waits.
 #pragma once
 
 #include "tile/shared_tile.cuh"

@@ -38,9 +38,10 @@ class FlashBwdDkvSm90 final : public Family {
   std::string_view template_path() const override { return "flash_bwd_dkv_sm90.cuh"; }
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
-    if (!flash_bwd::has_tensor_copies(problem, device))
-      return "needs sm_90a, 16-bit elements and head dimensions that are multiples of 64";
-    return flash_bwd::inapplicable_reason(problem, Operation::backward_dkv, device);
+    std::string reason = flash_bwd::inapplicable_reason(problem, Operation::backward_dkv, device);
+    if (reason.empty() && !flash_bwd::has_tensor_copies(problem, device))
+      reason = "needs sm_90a, 16-bit elements and head dimensions that are multiples of 64";
+    return reason;
   }
 
   ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {

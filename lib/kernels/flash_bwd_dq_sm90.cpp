@@ -36,19 +36,20 @@ class FlashBwdDqSm90 final : public Family {
   std::string_view template_path() const override { return "flash_bwd_dq_sm90.cuh"; }
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
-    if (!flash_bwd::has_tensor_copies(problem, device))
-      return "needs sm_90a, 16-bit elements and head dimensions that are multiples of 64";
-    return flash_bwd::inapplicable_reason(problem, Operation::backward_dq, device);
+    std::string reason = flash_bwd::inapplicable_reason(problem, Operation::backward_dq, device);
+    if (reason.empty() && !flash_bwd::has_tensor_copies(problem, device))
+      reason = "needs sm_90a, 16-bit elements and head dimensions that are multiples of 64";
+    return reason;
   }
 
   ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {
-    return ConfigSpace(
-        {{"BLOCK_M", {128}, "query rows of a block, 64 for each consumer warpgroup"},
-         {"BLOCK_N", {32, 64, 96, 128}, "keys of a step"},
-         {"STAGES", {1, 2, 3}, "K and V tiles in flight"}},
-        {{"fragments fit the registers of a consumer", [problem](const Config& config) {
-            return fragments_of(problem, config) <= warpgroups::fragment_limit(consumers_of(config));
-          }}});
+    return ConfigSpace({{"BLOCK_M", {128}, "query rows of a block, 64 for each consumer warpgroup"},
+                        {"BLOCK_N", {32, 64, 96, 128}, "keys of a step"},
+                        {"STAGES", {1, 2, 3}, "K and V tiles in flight"}},
+                       {{"fragments fit the registers of a consumer", [problem](const Config& config) {
+                           return fragments_of(problem, config) <=
+                                  warpgroups::fragment_limit(consumers_of(config));
+                         }}});
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {

@@ -144,7 +144,8 @@ bool has_tensor_copies(const Problem& problem, const DeviceSpec& device) {
 bool describe_inputs(const InputMaps& maps, const BoxRows& rows, const Problem& problem,
                      const TensorMapEncoder* encoder, const Arguments& arguments, unsigned aligned) {
   constexpr unsigned kInputs = 15;
-  if (arguments.batch == 0 || arguments.seqlen_q == 0 || arguments.seqlen_kv == 0) return true;  // nobody asks
+  if (arguments.batch == 0 || arguments.seqlen_q == 0 || arguments.seqlen_kv == 0)
+    return true;  // nobody asks
   if (!encoder || (aligned & kInputs) != kInputs) return false;
   const Inputs inputs = inputs_of(problem, arguments);
   const auto describe = [&](TensorMap& map, const FlashTensor& tensor, int64_t heads, int64_t length,
@@ -168,7 +169,8 @@ bool describe_inputs(const InputMaps& maps, const BoxRows& rows, const Problem& 
   };
   return describe_queries(maps.q, inputs.q, problem.head_dim) &&
          describe_queries(maps.dout, inputs.dout, problem.head_dim_v) &&
-         describe_keys(maps.k, inputs.k, problem.head_dim) && describe_keys(maps.v, inputs.v, problem.head_dim_v);
+         describe_keys(maps.k, inputs.k, problem.head_dim) &&
+         describe_keys(maps.v, inputs.v, problem.head_dim_v);
 }
 
 }  // namespace attune::flash_bwd

@@ -5,14 +5,20 @@ namespace attune::warpgroups {
 
 constexpr int kRows = 64;  // that a consumer owns
 
-constexpr int threads(int consumers) { return 128 * (1 + consumers); }
+constexpr int threads(int consumers) {
+  return 128 * (1 + consumers);
+}
 
 // Registers that a thread is launched with: all there are, shared out evenly.
-constexpr int launch_registers(int consumers) { return consumers == 2 ? 168 : 128; }
+constexpr int launch_registers(int consumers) {
+  return consumers == 2 ? 168 : 128;
+}
 
 // Registers of fragments that a consumer's thread can hold without spills, once producers have given up
 // theirs: measured with NVRTC 13.0 (docs/learnt.md).
-constexpr int fragment_limit(int consumers) { return consumers == 2 ? 208 : 128; }
+constexpr int fragment_limit(int consumers) {
+  return consumers == 2 ? 208 : 128;
+}
 
 // Multiply-adds of a multiprocessor in a cycle.
 constexpr double kProductsPerCycle = 2048;

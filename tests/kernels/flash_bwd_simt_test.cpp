@@ -213,8 +213,8 @@ TEST_CASE("flash_bwd on simt repeats bit for bit", "[simt]") {
   Problem problem = problem_of(DType::bf16, 64, Mask::causal);
   problem.seqlen_q = problem.seqlen_kv = 131;
   for (const FlashBwdCase& one : small_stages(problem, {}))
-    check_backward_repeatable(bench, one.problem,
-                              {.family = &family_of(one.problem), .config = one.config}, 3);
+    check_backward_repeatable(bench, one.problem, {.family = &family_of(one.problem), .config = one.config},
+                              3);
 }
 
 TEST_CASE("flash_bwd on simt passes the tuner's validation on other architectures", "[simt]") {

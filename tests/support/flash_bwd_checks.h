@@ -34,6 +34,7 @@ std::vector<FlashBwdCase> every_stage(const FlashBwdCase& of_stage, const Config
 void check_flash_bwd(KernelBench& bench, std::vector<FlashBwdCase> cases);
 
 // Runs one problem again and again and CHECKs that the outputs are equal bit for bit.
-void check_backward_repeatable(KernelBench& bench, const Problem& stage, const Candidate& candidate, int repeats);
+void check_backward_repeatable(KernelBench& bench, const Problem& stage, const Candidate& candidate,
+                               int repeats);
 
 }  // namespace attune

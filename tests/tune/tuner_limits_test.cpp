@@ -127,6 +127,7 @@ TEST_CASE("what no family computes is unsupported, with each family's reason") {
                "flash_fwd bf16 needs "
                "compute capability 8.0, the device has 7.5; flash_bwd_delta computes backward_delta only; "
                "flash_bwd_dkv computes backward_dkv only; flash_bwd_dq computes backward_dq only; "
+               "flash_bwd_dkv_sm90 computes backward_dkv only; flash_bwd_dq_sm90 computes backward_dq only; "
                "row_softmax computes row_softmax only"});
 }
 
