@@ -246,7 +246,7 @@ ATTUNE_FN void run_block(const FlashBwdDkvSm90Params& params, const TileCoordina
 
 }  // namespace attune
 
-ATTUNE_KERNEL_ALONE(flash_bwd_dkv_sm90, FlashBwdDkvSm90Params, 128 * (1 + BLOCK_N / 64)) {
+ATTUNE_KERNEL_ALONE(flash_bwd_dkv_sm90, FlashBwdDkvSm90Params, attune::kThreads) {
   using namespace attune;
   require_shared_bytes(kLayout.shared_bytes());
   const Memory memory{dynamic_shared<Element>(0)};

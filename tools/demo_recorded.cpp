@@ -17,10 +17,15 @@
 namespace attune {
 namespace {
 
-// The large problem, else the first: a recording need not hold it.
+// The large problem, else one of its operation, else any: a recording need not hold it.
 const RecordedProblem& problem_to_show(const std::vector<RecordedProblem>& problems) {
-  const auto large = std::ranges::find(problems, large_problem(), &RecordedProblem::problem);
-  return large == problems.end() ? problems.front() : *large;
+  const Problem wanted = large_problem();
+  const auto large = std::ranges::find(problems, wanted, &RecordedProblem::problem);
+  if (large != problems.end()) return *large;
+  const auto alike = std::ranges::find_if(problems, [&](const RecordedProblem& recorded) {
+    return recorded.problem.operation == wanted.operation;
+  });
+  return alike == problems.end() ? problems.front() : *alike;
 }
 
 bool show_race(const RecordedProblem& problem, const TuneReport& report) {

@@ -23,6 +23,26 @@ std::string missing_products_reason(DType dtype, const DeviceSpec& device) {
                      needed % 10, device.compute_major, device.compute_minor);
 }
 
+bool has_tensor_copies(const Problem& problem, const DeviceSpec& device) {
+  return device.compute_capability() >= 90 && size_of(problem.dtype) == 2 &&
+         problem.head_dim % PanelTensor::kPanelColumns == 0 &&
+         problem.head_dim_v % PanelTensor::kPanelColumns == 0;
+}
+
+bool describe_panels(TensorMap& map, const TensorMapEncoder& encoder, DType dtype, const FlashTensor& tensor,
+                     const std::array<int64_t, 4>& shape, int box_rows) {
+  return encoder.encode(map, {.data = tensor.data,
+                              .dtype = dtype,
+                              .batch = shape[0],
+                              .heads = shape[1],
+                              .rows = shape[2],
+                              .columns = shape[3],
+                              .row_stride = tensor.row_stride,
+                              .head_stride = tensor.head_stride,
+                              .batch_stride = tensor.batch_stride,
+                              .box_rows = box_rows});
+}
+
 std::string element_name(DType dtype) {
   switch (dtype) {
     case DType::f32:

@@ -1,6 +1,7 @@
 // What the host twins of flash_fwd, flash_bwd_delta, flash_bwd_dkv and flash_bwd_dq have in common.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -57,6 +58,14 @@ inline void set_shape(Launch& launch, const LaunchShape& shape, uint32_t grid) {
 
 // Empty when the device can multiply matrices of this dtype; else why not.
 std::string missing_products_reason(DType dtype, const DeviceSpec& device);
+
+// Whether the copy engine can bring the problem's rows: it came with sm_90, and its copies are panels of 64
+// columns.
+bool has_tensor_copies(const Problem& problem, const DeviceSpec& device);
+
+// Describes [batch, heads, rows, columns] to the copy engine; false when it cannot bring them.
+bool describe_panels(TensorMap& map, const TensorMapEncoder& encoder, DType dtype, const FlashTensor& tensor,
+                     const std::array<int64_t, 4>& shape, int box_rows);
 
 // The dtype's name in templates.
 std::string element_name(DType dtype);

@@ -80,8 +80,9 @@ class FlashBwdDq final : public Family {
             Launch& launch) const override;
 };
 
-ConfigSpace FlashBwdDq::space(const Problem& problem, const DeviceSpec&) const {
+ConfigSpace FlashBwdDq::space(const Problem& problem, const DeviceSpec& device) const {
   const TunableValues values = values_for(problem.dtype);
+  const bool by_warpgroups = flash_bwd::missing_warpgroups_reason(problem, device).empty();
   const bool wide = size_of(problem.dtype) > 2;
   const int64_t longest = std::max(problem.head_dim, problem.head_dim_v);
   return ConfigSpace(
@@ -99,9 +100,11 @@ ConfigSpace FlashBwdDq::space(const Problem& problem, const DeviceSpec&) const {
           return (config.at("WARPS") > 2 && config.at("BLOCK_N") > 16) ||
                  (smallest && config.at("BLOCK_N") <= 32);
         }},
-       {"queries in registers are for short rows and one fragment of them",
-        [longest](const Config& config) {
-          return config.at("QUERIES_IN_REGISTERS") == 0 || (longest <= 64 && row_fragments(config) == 1);
+       // Where warpgroup products do the same they never were the fastest; docs/learnt.md.
+       {"queries in registers are for short rows and one fragment of them, without warpgroup products",
+        [longest, by_warpgroups](const Config& config) {
+          return config.at("QUERIES_IN_REGISTERS") == 0 ||
+                 (longest <= 64 && row_fragments(config) == 1 && !by_warpgroups);
         }},
        {"16 rows and 16 keys go together, on devices with little shared memory",
         [wide](const Config& config) {

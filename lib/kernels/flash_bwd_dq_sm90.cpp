@@ -37,15 +37,13 @@ class FlashBwdDqSm90 final : public Family {
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
     std::string reason = flash_bwd::inapplicable_reason(problem, Operation::backward_dq, device);
-    if (reason.empty() && !flash_bwd::has_tensor_copies(problem, device))
-      reason = "needs sm_90a, 16-bit elements and head dimensions that are multiples of 64";
-    return reason;
+    return reason.empty() ? flash_bwd::missing_warpgroups_reason(problem, device) : reason;
   }
 
   ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {
     return ConfigSpace({{"BLOCK_M", {128}, "query rows of a block, 64 for each consumer warpgroup"},
                         {"BLOCK_N", {32, 64, 96, 128}, "keys of a step"},
-                        {"STAGES", {1, 2, 3}, "K and V tiles in flight"}},
+                        {"STAGES", {2, 3}, "K and V tiles in flight"}},
                        {{"fragments fit the registers of a consumer", [problem](const Config& config) {
                            return fragments_of(problem, config) <=
                                   warpgroups::fragment_limit(consumers_of(config));
@@ -101,8 +99,8 @@ double FlashBwdDqSm90::predicted_seconds(const Problem& problem, const Config& c
   const double steps = visible * static_cast<double>(problem.seqlen_kv) / block_n +
                        (problem.mask != Mask::none ? 0.5 * block_m / block_n + 0.5 : 0.5);
   const double products = block_m * block_n * columns / warpgroups::kProductsPerCycle;
-  // Each consumer waits for its products once a step, and for its copies where there is one slot.
-  const double cycles = products + 0.4 * block_m * block_n / 16 + (config.at("STAGES") == 1 ? 900 : 250);
+  // Each consumer waits for its products once a step.
+  const double cycles = products + 0.4 * block_m * block_n / 16 + 250;
   const double blocks = std::ceil(static_cast<double>(problem.seqlen_q) / block_m) *
                         static_cast<double>(problem.batch * problem.heads_q);
   return flash_bwd::launch_seconds(blocks, steps * cycles, device);

@@ -1,5 +1,7 @@
 #include "kernels/flash_bwd_launch.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "attention/row_terms.layout.h"
@@ -135,10 +137,12 @@ void set_dq_shape(Launch& launch, const Problem& problem, const LaunchShape& sha
   add_row_terms(launch, problem, arguments);
 }
 
-bool has_tensor_copies(const Problem& problem, const DeviceSpec& device) {
-  return device.arch == "sm_90a" && size_of(problem.dtype) == 2 &&
-         problem.head_dim % PanelTensor::kPanelColumns == 0 &&
-         problem.head_dim_v % PanelTensor::kPanelColumns == 0;
+std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device) {
+  if (device.arch == "sm_90a" && flash::has_tensor_copies(problem, device)) return {};
+  return fmt::format(
+      "needs sm_90a, 16-bit elements and head dimensions that are multiples of {}: there are {}, {}, {} and "
+      "{}",
+      PanelTensor::kPanelColumns, device.arch, name_of(problem.dtype), problem.head_dim, problem.head_dim_v);
 }
 
 bool describe_inputs(const InputMaps& maps, const BoxRows& rows, const Problem& problem,
@@ -148,24 +152,15 @@ bool describe_inputs(const InputMaps& maps, const BoxRows& rows, const Problem& 
     return true;  // nobody asks
   if (!encoder || (aligned & kInputs) != kInputs) return false;
   const Inputs inputs = inputs_of(problem, arguments);
-  const auto describe = [&](TensorMap& map, const FlashTensor& tensor, int64_t heads, int64_t length,
-                            int64_t columns, int box_rows) {
-    return encoder->encode(map, {.data = tensor.data,
-                                 .dtype = problem.dtype,
-                                 .batch = arguments.batch,
-                                 .heads = heads,
-                                 .rows = length,
-                                 .columns = columns,
-                                 .row_stride = tensor.row_stride,
-                                 .head_stride = tensor.head_stride,
-                                 .batch_stride = tensor.batch_stride,
-                                 .box_rows = box_rows});
-  };
   const auto describe_queries = [&](TensorMap& map, const FlashTensor& tensor, int64_t columns) {
-    return describe(map, tensor, problem.heads_q, arguments.seqlen_q, columns, rows.queries);
+    return flash::describe_panels(map, *encoder, problem.dtype, tensor,
+                                  {arguments.batch, problem.heads_q, arguments.seqlen_q, columns},
+                                  rows.queries);
   };
   const auto describe_keys = [&](TensorMap& map, const FlashTensor& tensor, int64_t columns) {
-    return describe(map, tensor, problem.heads_kv, arguments.seqlen_kv, columns, rows.keys);
+    return flash::describe_panels(map, *encoder, problem.dtype, tensor,
+                                  {arguments.batch, problem.heads_kv, arguments.seqlen_kv, columns},
+                                  rows.keys);
   };
   return describe_queries(maps.q, inputs.q, problem.head_dim) &&
          describe_queries(maps.dout, inputs.dout, problem.head_dim_v) &&

@@ -1,6 +1,8 @@
 // Packing launches of the gradient kernels, which is the same for every family of a stage.
 #pragma once
 
+#include <string>
+
 #include "flash_bwd_dkv.params.h"
 #include "flash_bwd_dq.params.h"
 #include "kernels/family.h"
@@ -17,8 +19,9 @@ void set_dkv_shape(Launch& launch, const Problem& problem, const LaunchShape& sh
 void set_dq_shape(Launch& launch, const Problem& problem, const LaunchShape& shape,
                   const Arguments& arguments);
 
-// Whether the copy engine can bring the rows of 16-bit tensors, as far as the problem tells.
-bool has_tensor_copies(const Problem& problem, const DeviceSpec& device);
+// Empty when warpgroups of the device can multiply the problem's tiles, as far as the problem tells; else why
+// not.
+std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device);
 
 // Boxes of this many rows of the tensors that both kernels read.
 struct BoxRows {

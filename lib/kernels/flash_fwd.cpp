@@ -28,13 +28,6 @@ struct TunableValues {
   Values block_m, block_n, warps, stages, q_in_registers, keep_places;
 };
 
-// Whether the copy engine can bring K and V: it came with sm_90, and its copies are panels of 64 columns.
-bool has_tensor_copies(const Problem& problem, const DeviceSpec& device) {
-  return device.compute_capability() >= 90 && size_of(problem.dtype) == 2 &&
-         problem.head_dim % PanelTensor::kPanelColumns == 0 &&
-         problem.head_dim_v % PanelTensor::kPanelColumns == 0;
-}
-
 TunableValues values_for(DType dtype) {
   switch (dtype) {
     case DType::f64:
@@ -59,7 +52,7 @@ class FlashFwd final : public Family {
   ConfigSpace space(const Problem& problem, const DeviceSpec& device) const override {
     const TunableValues values = values_for(problem.dtype);
     const bool wide = size_of(problem.dtype) > 2;
-    const bool by_engine = has_tensor_copies(problem, device);
+    const bool by_engine = flash::has_tensor_copies(problem, device);
     return ConfigSpace(
         {{"BLOCK_M", values.block_m, "query rows of a block"},
          {"BLOCK_N", values.block_n, "keys of a step"},
@@ -174,16 +167,8 @@ bool describe_keys_and_values(FlashFwdParams& params, const Problem& problem, co
   if (rows == 0) return true;  // nobody asks
   if (!shape.tensor_maps || (params.aligned & kAlignedKeysAndValues) != kAlignedKeysAndValues) return false;
   const auto describe = [&](TensorMap& map, const FlashTensor& tensor, int64_t columns) {
-    return shape.tensor_maps->encode(map, {.data = tensor.data,
-                                           .dtype = problem.dtype,
-                                           .batch = batch,
-                                           .heads = problem.heads_kv,
-                                           .rows = rows,
-                                           .columns = columns,
-                                           .row_stride = tensor.row_stride,
-                                           .head_stride = tensor.head_stride,
-                                           .batch_stride = tensor.batch_stride,
-                                           .box_rows = shape.box_rows});
+    return flash::describe_panels(map, *shape.tensor_maps, problem.dtype, tensor,
+                                  {batch, problem.heads_kv, rows, columns}, shape.box_rows);
   };
   return describe(params.k_map, params.k, problem.head_dim) &&
          describe(params.v_map, params.v, problem.head_dim_v);

@@ -130,9 +130,33 @@ TEST_CASE("there are enough configs of backward to choose from, and not too many
         const size_t count = fitting(stage(operation, DType::bf16, dim, dim), device(arch));
         INFO(arch << " " << name_of(operation) << " D=" << dim << ": " << count);
         CHECK(count >= 5);
-        CHECK(count <= 60);
+        CHECK(count <= 50);
       }
     }
+  }
+}
+
+TEST_CASE("what takes over from warpgroup products is a config that fits, and takes everything") {
+  const DeviceSpec h200 = device("sm_90a");
+  for (const auto& [operation, family] : {std::pair{Operation::backward_dkv, &flash_bwd_dkv_sm90_family()},
+                                          std::pair{Operation::backward_dq, &flash_bwd_dq_sm90_family()}}) {
+    for (const int64_t dim : {64, 128, 192, 256}) {
+      for (const int64_t dim_v : {64, 128, 192, 256}) {
+        const Problem problem = stage(operation, DType::bf16, dim, dim_v);
+        const std::optional<FamilyConfig> other = family->fallback(problem, {});
+        INFO(describe(problem));
+        REQUIRE(other);
+        INFO(other->family->name() << " " << to_string(other->config));
+        CHECK(other->family->inapplicable_reason(problem, h200) == "");
+        CHECK(other->family->space(problem, h200).reject_reason(other->config) == "");
+        CHECK(check_budget(other->family->resources(problem, other->config), h200, {}).reason == "ok");
+        CHECK_FALSE(other->family->fallback(problem, other->config));
+      }
+    }
+    CHECK(
+        family->inapplicable_reason(stage(operation, DType::bf16, 72, 64), h200) ==
+        "needs sm_90a, 16-bit elements and head dimensions that are multiples of 64: there are sm_90a, bf16, "
+        "72 and 64");
   }
 }
 
