@@ -316,12 +316,15 @@ ATTUNE_FN float to_real(f16 value) {
 ATTUNE_FN float to_real(bf16 value) {
   return bf16_to_float(value.bits);
 }
+ATTUNE_FN u32 bits_of(float value) {
+  return __builtin_bit_cast(u32, value);
+}
+ATTUNE_FN float float_of(u32 bits) {
+  return __builtin_bit_cast(float, bits);
+}
 struct tf32 {};
 ATTUNE_FN u32 tf32_of(float value) {
-  return (__builtin_bit_cast(u32, value) + 0x1000u) & 0xffffe000u;
-}
-ATTUNE_FN float float_of(u32 tf32_bits) {
-  return __builtin_bit_cast(float, tf32_bits);
+  return (bits_of(value) + 0x1000u) & 0xffffe000u;
 }
 ATTUNE_FN float to_real(float value) {
   return value;

@@ -54,7 +54,7 @@ struct SplitOperand {
 
   ATTUNE_FN void set(int i, int word, float value) {
     high[i][word] = tf32_of(value);
-    low[i][word] = tf32_of(value - float_of(high[i][word]));
+    low[i][word] = bits_of(value - float_of(high[i][word]));  // of 12 bits at most, tensor cores read 11
   }
 };
 
