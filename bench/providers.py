@@ -67,12 +67,13 @@ class Gradients:
 
 
 class Attune:
-    """An attune context on the current device; plan() gives callables."""
+    """An attune context, on PyTorch's current GPU unless another device is asked for; plan() gives callables."""
 
-    def __init__(self, library: c.Library, tuning: str, tuning_seconds: float, cache_dir: str | None):
+    def __init__(self, library: c.Library, tuning: str, tuning_seconds: float, cache_dir: str | None,
+                 device: str = "cuda"):
         self.library = library
         # The default bound on scratch memory, 256 MiB, is less than the tensors of a cell.
-        options = c.ContextOptions(device=b"cuda", tuning=c.TUNING[tuning], tuning_seconds=tuning_seconds,
+        options = c.ContextOptions(device=device.encode(), tuning=c.TUNING[tuning], tuning_seconds=tuning_seconds,
                                    tuning_scratch_bytes=4 << 30,
                                    cache_dir=None if cache_dir is None else cache_dir.encode(),
                                    log_level=c.LOG_WARNING)
@@ -102,8 +103,8 @@ class AttunePlan:
         self.args = self._arguments()
         size = ctypes.c_size_t()
         self.library.call("attune_plan_get_workspace_size", self.plan, ctypes.byref(size))
-        # From PyTorch's allocator: 512-byte aligned.
-        self.workspace = torch.empty(max(size.value, 1), dtype=torch.uint8, device="cuda")
+        room = torch.empty(size.value + 256, dtype=torch.uint8, device=tensors[0].device)
+        self.workspace = room[-room.data_ptr() % 256:]
         self.workspace_bytes = size.value
         self.library.call("attune_workspace_init", self.plan, self.workspace.data_ptr(), size.value, self._stream())
 
@@ -137,9 +138,8 @@ class AttunePlan:
     def _tensor(tensor: torch.Tensor) -> c.Tensor:
         return c.Tensor(tensor.data_ptr(), (ctypes.c_int64 * 4)(*tensor.stride()))
 
-    @staticmethod
-    def _stream() -> int:
-        return torch.cuda.current_stream().cuda_stream
+    def _stream(self) -> int:
+        return torch.cuda.current_stream().cuda_stream if self.tensors[0].is_cuda else 0
 
     def scope(self):
         return contextlib.nullcontext()
@@ -173,10 +173,12 @@ class AttuneBackwardPlan(AttunePlan):
     def _arguments(self) -> c.AttentionArgs:
         q, k, v, dout = self.tensors
         forward = AttunePlan(self.attune, {**self.cell, "op": "fwd"}, self.tensors)
-        self.lse = torch.empty(q.shape[:3], dtype=torch.float32, device="cuda")
+        # As backward wants it: dense, in f32, for f64 in that.
+        self.lse = torch.empty(q.shape[:3], dtype=torch.promote_types(q.dtype, torch.float32), device=q.device)
         forward.args.lse = self.lse.data_ptr()
         forward()
-        torch.cuda.synchronize()
+        if q.is_cuda:
+            torch.cuda.synchronize()
         self.out = forward.out
         forward.close()
         self.gradients = tuple(torch.full_like(tensor, math.nan) for tensor in (q, k, v))

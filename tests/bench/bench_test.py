@@ -143,7 +143,9 @@ class Refusals(unittest.TestCase):
         for reason, word in (("out of memory: CUDA out of memory. Tried to allocate 32 GiB", "out of memory"),
                              ("CUDA out of memory. Tried to allocate 32 GiB", "out of memory"),
                              ("WRONG: inf times the tolerance", "WRONG"), ("left out: 3 s are to spare", "left out"),
-                             ("No available kernel. Aborting execution.", "unsupported")):
+                             ("No available kernel. Aborting execution.", "unsupported"),
+                             ("attune_plan_create: the problem is valid but not supported: D", "unsupported"),
+                             ("InternalTorchDynamoError: list index", "failed")):
             self.assertEqual(refusals.word_for(reason), word)
 
 
