@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws README's figures from bench/results, as SVG and PNG: TFLOP/s over length, and the ratio to each peer.
+"""Draws README's figures from bench/results: TFLOP/s over length, the ratio to each peer, losses of a training.
 
     python3 bench/plots.py            # the newest comparisons, into docs/plots
     python3 bench/plots.py --check    # exit status 1 when docs/plots is of something else
@@ -17,6 +17,9 @@ from figures import complaint_about, digest, figure_data, figures, pinned_matplo
 from results_file import RESULTS, load, newest
 
 ROOT = RESULTS.parent.parent
+sys.path.insert(0, str(ROOT / "examples" / "python"))
+from loss_plot import svg_of  # the example draws it as well
+
 PLOTS = ROOT / "docs" / "plots"
 IN_README = (("fwd", "bf16"), ("bwd", "bf16"))
 
@@ -29,6 +32,15 @@ def data_of_figures(kinds, results: pathlib.Path | None) -> dict[str, dict]:
         for figure in figures(op, dtype):
             found[figure.stem] = figure_data(figure, load(path), path.name)
     return found
+
+
+def training_figure(folder: pathlib.Path, results: pathlib.Path = RESULTS) -> tuple[pathlib.Path, str] | None:
+    """Where the losses of the newest training are drawn, and the SVG; None while there is none. Needs no matplotlib."""
+    found = [(load(path), path) for path in results.glob("training-*.json")]
+    if not found:
+        return None
+    newest_one = max(found, key=lambda pair: (pair[0]["date"], pair[1].name))[0]
+    return folder / "training-losses.svg", svg_of(newest_one)
 
 
 def installed_matplotlib() -> str | None:
@@ -80,10 +92,16 @@ def main() -> int:
     arguments = parser.parse_args()
     kinds = [(arguments.op, arguments.dtype)] if arguments.op else IN_README
     data = data_of_figures(kinds, arguments.results)
+    training = None if arguments.op else training_figure(arguments.out)
     if not arguments.check:
         draw(data, arguments.out)
+        if training:
+            training[0].write_text(training[1])
+            print(training[0])
         return 0
     complaints = check(data, arguments.out)
+    if training and (not training[0].exists() or training[0].read_text() != training[1]):
+        complaints.append(f"{training[0]}: not the losses of the newest training")
     print("\n".join(complaints + ["run 'make plots'"] * bool(complaints)) or "every figure is of its data")
     return 1 if complaints else 0
 

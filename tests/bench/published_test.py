@@ -7,6 +7,7 @@ import json
 import pathlib
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 from sample_results import result, row
 
@@ -151,6 +152,34 @@ class Figures(unittest.TestCase):
             for content in first.values():
                 self.assertEqual(figures.DIGEST.findall(content), [figures.digest(data).encode()])
             self.assertNotEqual(first, render(data, "sha256:" + "0" * 64))
+
+
+class Training(unittest.TestCase):
+    one = {"device": "CPU", "date": "2026-11-25", "commit": "abc", "dtype": "f32", "parameters": 120_000,
+           "tokens_per_step": 192, "final_loss": {"attune": 2.5, "torch": 2.5},
+           "losses": {"attune": [4.0, 3.0, 2.5], "torch": [4.0, 3.0, 2.5]}}
+
+    def test_losses_are_drawn_as_well_formed_svg(self):
+        text = plots.svg_of({**self.one, "device": "A & B <C>"})
+        lines = ElementTree.fromstring(text).findall("{http://www.w3.org/2000/svg}polyline")
+        self.assertEqual([len(line.get("points").split()) for line in lines], [3, 3])
+        self.assertEqual(lines[0].get("points"), lines[1].get("points"))
+
+    def test_ticks_are_round_numbers(self):
+        from loss_plot import tick_distance
+
+        for largest, distance in ((4.2, 1), (41, 10), (400, 100), (120, 20), (99, 10), (0.3, 0.05)):
+            self.assertAlmostEqual(tick_distance(largest), distance, msg=largest)
+
+    def test_the_newest_training_is_shown(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            self.assertIsNone(plots.training_figure(folder, folder))
+            for date in ("2026-11-25", "2026-11-26", "2026-11-24"):
+                (folder / f"training-cpu-{date}-abc.json").write_text(json.dumps({**self.one, "date": date}))
+            path, svg = plots.training_figure(folder, folder)
+            self.assertEqual(path.name, "training-losses.svg")
+            self.assertIn("2026-11-26", svg)
 
 
 class SpeedTable(unittest.TestCase):
