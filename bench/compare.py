@@ -32,9 +32,10 @@ from results_file import RESULTS, medians
 from rounds import WARM_UP_CALLS, measure_cell
 
 CEILING_SIZE = 8192
-QUICK = dict(cells=["quick"], rounds=6, calls=6, tuning_seconds=3.0, seconds=105.0,  # of the two minutes
+QUICK = dict(cells=["quick"], peers=[name for name in ALL_PEERS if name != "math"], rounds=6, calls=6,
+             tuning_seconds=3.0, seconds=105.0,  # of the two minutes
              out=RESULTS.parent.parent / "build" / "compare")  # its few cells are no comparison to publish
-FULL = dict(cells=["few", "tuned"], rounds=5, calls=12, tuning_seconds=30.0, seconds=None, out=RESULTS)
+FULL = dict(cells=["few", "tuned"], peers=ALL_PEERS, rounds=5, calls=12, tuning_seconds=30.0, seconds=None, out=RESULTS)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -42,7 +43,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one cell of each kind, within two minutes")
     parser.add_argument("--lib", help="libattune.so; default the newest below build/")
     parser.add_argument("--cells", nargs="+", choices=sorted(SETS), help=f"default {' '.join(FULL['cells'])}")
-    parser.add_argument("--peers", nargs="+", choices=ALL_PEERS, default=ALL_PEERS, help="default all there are")
+    parser.add_argument("--peers", nargs="+", choices=ALL_PEERS, help="default all there are; quick without math")
     parser.add_argument("--layout", choices=["bshd", "bhsd"], default="bshd", help="memory order of the tensors")
     parser.add_argument("--rounds", type=int, help=f"default {FULL['rounds']}")
     parser.add_argument("--calls", type=int, help=f"timed calls of a round; default {FULL['calls']}")

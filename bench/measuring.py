@@ -13,6 +13,9 @@ TORCH_DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float
 TILE_ROWS = 64  # rows judged together, as everywhere in attune
 
 
+SLOW_SECONDS, SLOW_CALLS = 0.02, 3  # a call that takes longer is steady enough to be timed so few times a round
+
+
 class Timer:
     """Times calls one by one, the L2 cache flushed before each."""
 
@@ -21,8 +24,11 @@ class Timer:
         self.l2_bytes = torch.cuda.get_device_properties(torch.cuda.current_device()).L2_cache_size
         self.flush = torch.empty(2 * self.l2_bytes, dtype=torch.uint8, device="cuda")
 
-    def median_seconds(self, call: Callable[[], object]) -> float:
-        events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(self.calls)]
+    def calls_for(self, seconds: float) -> int:
+        return min(self.calls, SLOW_CALLS) if seconds > SLOW_SECONDS else self.calls
+
+    def median_seconds(self, call: Callable[[], object], calls: int | None = None) -> float:
+        events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(calls or self.calls)]
         for start, end in events:
             self.flush.zero_()
             start.record()
@@ -52,7 +58,7 @@ class Replay:
             for call in self.calls:
                 call()
             torch.cuda.synchronize()
-            with torch.cuda.graph(self.graph, stream=stream):
+            with torch.cuda.graph(self.graph, stream=stream, capture_error_mode="thread_local"):
                 self.outputs = [call() for call in self.calls]
         self.graph.replay()
         torch.cuda.synchronize()

@@ -60,19 +60,22 @@ def checked_error(cell: dict, tensors, out) -> float:
 
 
 def warmed_up(name: str, attune: Attune, cell: dict, tensors, deadline: Deadline):
-    """A provider that has run, its error, and the seconds until it had run. Raises when it cannot do the cell or
-    does it wrong."""
+    """A provider that has run, its error, the seconds until it had run and those of its last call. Raises when it
+    cannot do the cell or does it wrong."""
     began = time.monotonic()
     provider = make_provider(name, attune, cell, tensors, deadline)
     try:
         with provider.scope():
             for _ in range(WARM_UP_CALLS):
+                torch.cuda.synchronize()
+                last = time.monotonic()
                 out = provider()
             torch.cuda.synchronize()
-        seconds = time.monotonic() - began
+        now = time.monotonic()
+        seconds, call_seconds = now - began, now - last
         if name == "flex":
             deadline.compiled(seconds)
-        return provider, checked_error(cell, tensors, out), seconds
+        return provider, checked_error(cell, tensors, out), seconds, call_seconds
     except BaseException:
         provider.close()
         raise
@@ -89,8 +92,8 @@ def refusal_text(refusal: Exception) -> str:
 class Contestant:
     """A provider in the rounds of a cell, timed as the cell asks."""
 
-    def __init__(self, provider, cell: dict, tensors, copies: list):
-        self.provider, self.replay = provider, None
+    def __init__(self, provider, cell: dict, tensors, copies: list, call_seconds: float):
+        self.provider, self.replay, self.call_seconds = provider, None, call_seconds
         if timing_of(cell) == REPLAY:
             self.replay = Replay(provider, [tensors, *copies])
             checked_error(cell, copies[-1], self.replay.outputs[-1])
@@ -100,7 +103,7 @@ class Contestant:
             seconds = self.replay.median_seconds(timer)
         else:
             with self.provider.scope():
-                seconds = timer.median_seconds(self.provider)
+                seconds = timer.median_seconds(self.provider, timer.calls_for(self.call_seconds))
         return float(f"{flops(cell) / seconds * 1e-12:.5g}")
 
     def close(self) -> None:
@@ -110,9 +113,9 @@ class Contestant:
 
 def prepared(name: str, attune: Attune, cell: dict, tensors, copies: list, deadline: Deadline):
     """(contestant, error, seconds until it had run)."""
-    provider, error, seconds = warmed_up(name, attune, cell, tensors, deadline)
+    provider, error, seconds, call_seconds = warmed_up(name, attune, cell, tensors, deadline)
     try:
-        return Contestant(provider, cell, tensors, copies), error, seconds
+        return Contestant(provider, cell, tensors, copies, call_seconds), error, seconds
     except BaseException:
         provider.close()
         raise

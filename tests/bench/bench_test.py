@@ -246,7 +246,7 @@ class Compare(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual(self.run_with(measure, folder, "--quick"), 0)
             self.assertEqual(len(asked), len(cells.cells_of(["quick"])))
-            self.assertEqual(asked[0], ["fa2", "cudnn", "flex", "efficient", "math"])
+            self.assertEqual(asked[0], ["fa2", "cudnn", "flex", "efficient"])
             self.assertEqual(sorted(path.suffix for path in pathlib.Path(folder).iterdir()), [".csv", ".json", ".md"])
 
     def test_a_cell_that_attune_refuses_is_a_failure(self):

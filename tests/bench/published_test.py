@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import pathlib
+import re
 import tempfile
 import unittest
 from xml.etree import ElementTree
@@ -139,6 +140,13 @@ class Figures(unittest.TestCase):
                 self.assertIn(complaint, figures.complaint_about(path, wanted))
             path.write_text(right)
             self.assertIsNone(figures.complaint_about(path, wanted))
+
+    def test_every_figure_of_readme_is_one_that_is_checked(self):
+        shown = re.findall(r"docs/plots/([\w-]+)\.svg", (plots.ROOT / "README.md").read_text())
+        checked = [figure.stem for op, dtype in plots.IN_README for figure in figures.figures(op, dtype)]
+        self.assertLessEqual(set(checked), set(shown))
+        self.assertLessEqual(set(shown), {*checked, "training-losses"})
+        self.assertLessEqual({path.stem for path in plots.PLOTS.iterdir()}, {*checked, "training-losses"})
 
     def test_drawing_twice_gives_the_same_bytes(self):
         if plots.installed_matplotlib() is None:
