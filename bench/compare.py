@@ -134,7 +134,7 @@ def compare(arguments: argparse.Namespace, description: dict, attune: Attune, ti
     print("not installed: " + (", ".join(name for name in arguments.peers if name not in there) or "nothing"))
     result = {**description, "complete": False, "ceiling_tflops": [], "rows": []}
     for cell in cells:
-        if not deadline.allows_cell():
+        if not deadline.begins_cell():
             print(f"left out: {len(cells) - len(result['rows'])} cells, {deadline.left():.0f} s are left")
             break
         result["ceiling_tflops"].append(ceiling.tflops())
@@ -143,7 +143,7 @@ def compare(arguments: argparse.Namespace, description: dict, attune: Attune, ti
         result["complete"] = len(result["rows"]) == len(cells)
         stored = store_all(result, arguments.out)
         print_row(result["rows"][-1])
-        deadline.cell_done()
+        deadline.ended_cell()
         torch.cuda.empty_cache()
     if not result["rows"]:
         raise SystemExit("no cell could be begun in that time")

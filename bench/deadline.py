@@ -6,7 +6,7 @@ import time
 
 from refusals import LEFT_OUT, LeftOut
 
-CELL_SECONDS = 5  # what a cell may take without FlexAttention
+CELL_SECONDS, CELLS_ASSUMED = 5, 2  # what a cell takes without FlexAttention, as if so many had been seen
 FIRST_COMPILE_SECONDS = 30  # FlexAttention's, until it is known
 
 
@@ -16,23 +16,32 @@ class Deadline:
     def __init__(self, started: float, seconds: float | None, cells: int):
         self.end = math.inf if seconds is None else started + seconds
         self.cells_left = cells
+        self.cell_seconds = [CELL_SECONDS] * CELLS_ASSUMED
         self.compile_seconds = FIRST_COMPILE_SECONDS
+        self.cell_began, self.compiled_in_cell = time.monotonic(), 0.0
 
     def left(self) -> float:
         return self.end - time.monotonic()
 
-    def allows_cell(self) -> bool:
-        return self.left() >= CELL_SECONDS
+    def begins_cell(self) -> bool:
+        """False when the cell would probably not end in time."""
+        self.cell_began, self.compiled_in_cell = time.monotonic(), 0.0
+        return self.left() >= self.seconds_per_cell()
 
-    def cell_done(self) -> None:
-        self.cells_left -= 1
+    def seconds_per_cell(self) -> float:
+        return sum(self.cell_seconds) / len(self.cell_seconds)
 
     def check_compile(self) -> None:
         """Raises LeftOut when after one more compile the cells that are left might not fit: they matter more."""
-        spare = self.left() - self.cells_left * CELL_SECONDS
+        spare = self.left() - self.cells_left * self.seconds_per_cell()
         if spare < self.compile_seconds:
             raise LeftOut(f"{LEFT_OUT}: {max(spare, 0):.0f} s are to spare, a compile may take "
                           f"{self.compile_seconds:.0f}")
 
     def compiled(self, seconds: float) -> None:
         self.compile_seconds = 1.5 * seconds
+        self.compiled_in_cell += seconds
+
+    def ended_cell(self) -> None:
+        self.cells_left -= 1
+        self.cell_seconds.append(time.monotonic() - self.cell_began - self.compiled_in_cell)

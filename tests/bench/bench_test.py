@@ -156,22 +156,33 @@ class Deadlines(unittest.TestCase):
     def test_without_a_bound_everything_is_allowed(self):
         endless = deadline.Deadline(0, None, 1000)
         endless.check_compile()
-        self.assertTrue(endless.allows_cell())
+        self.assertTrue(endless.begins_cell())
 
     def test_cells_come_before_compiles(self):
-        bounded = deadline.Deadline(started=100, seconds=60, cells=4)
         with self.at(100):
+            bounded = deadline.Deadline(started=100, seconds=60, cells=4)
             bounded.check_compile()  # 60 s less 4 cells of 5 s leave 40
         with self.at(115):
             with self.assertRaises(refusals.LeftOut):
                 bounded.check_compile()
             bounded.compiled(10)
             bounded.check_compile()  # known to take less by now
-        bounded.cell_done()
         with self.at(154):
-            self.assertTrue(bounded.allows_cell())
+            self.assertTrue(bounded.begins_cell())
         with self.at(156):
-            self.assertFalse(bounded.allows_cell())
+            self.assertFalse(bounded.begins_cell())
+
+    def test_cells_are_judged_by_those_that_were_without_their_compiles(self):
+        with self.at(0):
+            bounded = deadline.Deadline(started=0, seconds=100, cells=4)
+            self.assertTrue(bounded.begins_cell())
+        with self.at(30):
+            bounded.compiled(10)
+            bounded.ended_cell()
+        self.assertAlmostEqual(bounded.seconds_per_cell(), (5 + 5 + 20) / 3)
+        with self.at(60):
+            with self.assertRaises(refusals.LeftOut):
+                bounded.check_compile()  # 40 s less 3 cells of 10 s leave 10, and a compile may take 15
 
 
 class FlashPackages(unittest.TestCase):
