@@ -208,9 +208,10 @@ TEST_CASE("flash_bwd on a GPU repeats bit for bit, a thousand times, whatever el
     while (!done)
       attention.run(other.backend(), flash_fwd_family(), config, module);
   });
-  for (const int64_t head_dim : {128, 256}) {
+  for (const auto& [dtype, head_dim] : std::initializer_list<std::pair<DType, int64_t>>{
+           {DType::bf16, 128}, {DType::bf16, 256}, {DType::f32, 64}}) {
     for (const Operation stage : kStages) {
-      Problem problem = problem_of(DType::bf16, head_dim, Mask::causal);
+      Problem problem = problem_of(dtype, head_dim, Mask::causal);
       problem.operation = stage;
       problem.seqlen_q = problem.seqlen_kv = 1023;
       check_backward_repeatable(bench, problem, choice_for(problem, bench.backend().device()), 1000);
