@@ -21,10 +21,13 @@ using Dims = HostTensor::Dims;
 // body(batch, head, row) for every row, from several threads.
 template <typename Body>
 void for_each_row(const Dims& dims, const Body& body) {
-  parallel_for(dims[0] * dims[1] * dims[2], [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      body(i / dims[2] / dims[1], i / dims[2] % dims[1], i % dims[2]);
-  });
+  parallel_for(
+      dims[0] * dims[1] * dims[2],
+      [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+          body(i / dims[2] / dims[1], i / dims[2] % dims[1], i % dims[2]);
+      },
+      dims[0] * dims[1] * dims[2] * dims[3]);
 }
 
 std::byte* row_of(const TensorView& view, DType dtype, int64_t batch, int64_t head, int64_t row) {
@@ -34,7 +37,8 @@ std::byte* row_of(const TensorView& view, DType dtype, int64_t batch, int64_t he
 
 // The caller's tensor as the reference takes it: dense.
 HostTensor read_tensor(const TensorView& view, DType dtype, const Dims& dims) {
-  HostTensor tensor(dtype, dims);
+  const HostTensor::Strides strides{dims[1] * dims[2] * dims[3], dims[2] * dims[3], dims[3], 1};
+  HostTensor tensor(dtype, dims, strides, 0);
   const TensorView dense = tensor.view();
   const size_t bytes = static_cast<size_t>(dims[3]) * size_of(dtype);
   for_each_row(dims, [&](int64_t batch, int64_t head, int64_t row) {
