@@ -44,8 +44,9 @@ std::string Problem::text_of(const Shape& shape) const {
 
 attune_tensor Problem::tensor_of(const ArrayView& view, const Shape& shape) const {
   const auto& s = view.stride;
-  // An axis of one element has no stride to speak of, and libraries say anything there.
-  const int64_t column = shape.columns > 1 ? s[3] : 1;
+  // Where nothing is stepped over there is no stride to speak of, and libraries say anything there.
+  const bool is_empty = shape.batch == 0 || shape.heads == 0 || shape.rows == 0;
+  const int64_t column = shape.columns > 1 && !is_empty ? s[3] : 1;
   return {view.data, {s[0], options_.bshd ? s[2] : s[1], options_.bshd ? s[1] : s[2], column}};
 }
 
@@ -102,12 +103,15 @@ void* Problem::checked_statistics(const ArrayView& view, bool is_output) const {
                "; statistics are float32 (float64 of float64)");
   const int64_t sizes[] = {key_.batch, key_.heads_q, key_.seqlen_q};
   bool fits = view.ndim == 3;
+  bool is_dense = true;
   int64_t dense = 1;
-  for (size_t axis = 3; fits && axis-- > 0;) {
-    fits = view.shape[axis] == sizes[axis] && (sizes[axis] <= 1 || view.stride[axis] == dense);
+  for (size_t axis = 3; axis-- > 0;) {
+    fits = fits && view.shape[axis] == sizes[axis];
+    is_dense = is_dense && (sizes[axis] <= 1 || view.stride[axis] == dense);
     dense *= sizes[axis];
   }
-  if (!fits && dense != 0) {
+  const bool is_empty = dense == 0;  // then strides say nothing
+  if (!fits || !(is_dense || is_empty)) {
     raise_invalid(std::string(view.name) + " has shape " + view.shape_text() + "; a contiguous (" +
                   number(sizes[0]) + ", " + number(sizes[1]) + ", " + number(sizes[2]) + ") is wanted");
   }
