@@ -54,7 +54,9 @@ class _Attention(torch.autograd.Function):
         wanted = sum(bit for bit, needed in zip((1, 2, 4), ctx.needs_input_grad) if needed)
         if (dout is None and dlse is None) or wanted == 0:
             return (None,) * 7
-        gradients = _execution.backward(dout, dlse, *ctx.saved_tensors, *ctx.options, wanted)
+        query, key, value, o, lse = ctx.saved_tensors
+        mask, scale, bshd, deterministic = ctx.options
+        gradients = _execution.backward(dout, dlse, query, key, value, o, lse, mask, scale, bshd, deterministic, wanted)
         return (*gradients, None, None, None, None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.utils.dlpack
 from torch import Tensor
 
 from attune import _native
@@ -61,8 +62,8 @@ def forward(query: Tensor, key: Tensor, value: Tensor, mask: int, scale: float |
     context = context_for(query)
     o = empty_output(query, value.shape[3])
     lse = empty_lse(query, bshd) if with_lse else None
-    arrays = _readable(query, key, value, o, lse)
-    context.forward(*arrays, mask, scale, bshd, flags_of(deterministic), _stream(query), _allocator(query))
+    q_, k_, v_, o_, lse_ = _readable(query, key, value, o, lse)
+    context.forward(q_, k_, v_, o_, lse_, mask, scale, bshd, flags_of(deterministic), _stream(query), _allocator(query))
     return o, lse
 
 
@@ -79,16 +80,17 @@ def backward(dout: Tensor | None, dlse: Tensor | None, query: Tensor, key: Tenso
         dlse = dlse.contiguous()
     dq, dk, dv = (torch.empty_like(tensor) if wanted & bit else None
                   for tensor, bit in zip((query, key, value), _GRADIENTS))
-    arrays = _readable(dout, dlse, query, key, value, o, lse, dq, dk, dv)
-    context.backward(*arrays, mask, scale, bshd, flags_of(deterministic), _stream(query), _allocator(query))
+    dout_, dlse_, q_, k_, v_, o_, lse_, dq_, dk_, dv_ = _readable(dout, dlse, query, key, value, o, lse, dq, dk, dv)
+    context.backward(dout_, dlse_, q_, k_, v_, o_, lse_, dq_, dk_, dv_, mask, scale, bshd, flags_of(deterministic),
+                     _stream(query), _allocator(query))
     return dq, dk, dv
 
 
-def _readable(*tensors: Tensor | None) -> tuple[Any, ...]:
+def _readable(*tensors: Tensor | None) -> Any:
     if _CAN_LOOK_INTO:
         return tensors
-    from torch.utils.dlpack import to_dlpack
-    return tuple(None if tensor is None else to_dlpack(tensor.detach()) for tensor in tensors)
+    return tuple(None if tensor is None else torch.utils.dlpack.to_dlpack(tensor.detach())  # type: ignore[attr-defined]
+                 for tensor in tensors)
 
 
 def _stream(query: Tensor) -> int | None:

@@ -37,13 +37,12 @@ def attention(q: Any, k: Any, v: Any, *, causal: Causal = False, scale: float | 
     if stream is None:
         stream = library.stream(number) if library and kind == CUDA else 0
     shape, shape_of_lse = _result_shapes(q, v, bshd)
-    o, lse = _Output(context, library, q, shape), None
-    if return_lse:
-        lse = _Output(context, library, q, shape_of_lse, statistics=True)
-    exported = [export(name, _detached(array), stream)
-                for name, array in (("q", q), ("k", k), ("v", v), ("o", o.target), ("lse", lse.target if lse else None))
-                if array is not None]
-    context.forward(*exported[:4], exported[4] if lse else None, mask, scale, bshd, 0, stream, None)
+    o = _Output(context, library, q, shape)
+    lse = _Output(context, library, q, shape_of_lse, statistics=True) if return_lse else None
+    q_, k_, v_, o_ = (export(name, _detached(array), stream)
+                      for name, array in (("q", q), ("k", k), ("v", v), ("o", o.target)))
+    lse_ = export("lse", lse.target, stream) if lse else None
+    context.forward(q_, k_, v_, o_, lse_, mask, scale, bshd, 0, stream, None)
     if library is None and kind == CUDA:
         context.synchronize(stream)  # from_dlpack of an unknown library waits for no stream of ours
     return (o.result(), lse.result()) if lse else o.result()

@@ -90,6 +90,7 @@ def from_buffer(like: Any, buffer: _native.Buffer) -> Any:
     if namespace is None or not hasattr(namespace, "from_dlpack"):
         root = type(like).__module__.partition(".")[0]
         namespace = getattr(sys.modules.get(root), "dlpack", sys.modules.get(root))
-    if not hasattr(namespace, "from_dlpack"):
+    from_dlpack = getattr(namespace, "from_dlpack", None)
+    if from_dlpack is None:
         raise WrongType(f"{type(like)} has no from_dlpack to return results by", INVALID_ARGUMENT)
-    return namespace.from_dlpack(buffer)
+    return from_dlpack(buffer)

@@ -20,10 +20,9 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
                           UNSUPPORTED)
     if dropout_p != 0.0:
         raise Unsupported(f"dropout_p = {dropout_p}: dropout is not supported yet", UNSUPPORTED)
-    causal = "top_left" if is_causal else False
     if query.dim() == 4 and key.dim() == 4 and value.dim() == 4 and (enable_gqa or query.shape[:2] == key.shape[:2]):
-        return attention(query, key, value, causal=causal, scale=scale)
-    return _reshaped(query, key, value, causal == "top_left", scale, enable_gqa)
+        return attention(query, key, value, causal="top_left" if is_causal else False, scale=scale)
+    return _reshaped(query, key, value, is_causal, scale, enable_gqa)
 
 
 def _reshaped(query: Tensor, key: Tensor, value: Tensor, is_causal: bool, scale: float | None,
