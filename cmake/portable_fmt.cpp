@@ -1,5 +1,6 @@
-// fmt, compiled once: portable builds link no shared fmt, distributions ship no archive of it, and fmt header-only would
-// double what every source takes to compile. What fmt's headers declare and do not define comes from here.
+// fmt, compiled once: portable builds link no shared fmt, distributions ship no archive of it, and fmt
+// header-only would double what every source takes to compile. What fmt's headers declare and do not define
+// comes from here.
 #include <fmt/format-inl.h>
 
 namespace fmt::detail {

@@ -11,8 +11,8 @@ struct CallTail {
 
   CallOptions options;
   PyObject* stream = nullptr;  // an integer, or None: the one the arrays' library works on
-  PyObject* allocate =
-      nullptr;  // called with a number of bytes for an array of bytes; None: the library's memory
+  // Called with q and a number of bytes for an array of bytes where q is; None: the library's memory.
+  PyObject* allocate = nullptr;
 };
 
 int64_t integer_of(PyObject* object) {
@@ -76,7 +76,7 @@ class LibraryWorkspace {
   void* data_ = nullptr;
 };
 
-void execute(ContextState& state, const Problem& problem, const CallTail& tail) {
+void execute(ContextState& state, const Problem& problem, PyObject* q, const CallTail& tail) {
   const ReadyPlan& ready = state.plans.find_or_make(state.context, problem.key());
   CUstream_st* stream = tail.stream == Py_None ? state.reader.current_stream(problem.device())
                                                : reinterpret_cast<CUstream_st*>(integer_of(tail.stream));
@@ -88,7 +88,7 @@ void execute(ContextState& state, const Problem& problem, const CallTail& tail) 
       data = own.allocate(ready.workspace_bytes);
     } else {
       const Reference bytes(PyLong_FromSize_t(ready.workspace_bytes));
-      workspace.reset(bytes ? PyObject_CallFunctionObjArgs(tail.allocate, bytes.get(), nullptr) : nullptr);
+      workspace.reset(bytes ? PyObject_CallFunctionObjArgs(tail.allocate, q, bytes.get(), nullptr) : nullptr);
       if (!workspace) throw PythonError();
       data = state.reader.read("workspace", workspace.get()).data;
     }
@@ -117,7 +117,7 @@ PyObject* context_forward(PyObject* self, PyObject* const* arguments, Py_ssize_t
                        reader.read("v", arguments[2]));
     problem.set_o(reader.read("o", arguments[3]), true);
     if (arguments[4] != Py_None) problem.set_lse(reader.read("lse", arguments[4]), true);
-    execute(*state, problem, tail);
+    execute(*state, problem, arguments[0], tail);
     Py_RETURN_NONE;
   });
 }
@@ -141,7 +141,7 @@ PyObject* context_backward(PyObject* self, PyObject* const* arguments, Py_ssize_
     if (arguments[7] != Py_None) problem.set_dq(reader.read("dq", arguments[7]));
     if (arguments[8] != Py_None) problem.set_dk(reader.read("dk", arguments[8]));
     if (arguments[9] != Py_None) problem.set_dv(reader.read("dv", arguments[9]));
-    execute(*state, problem, tail);
+    execute(*state, problem, arguments[2], tail);
     Py_RETURN_NONE;
   });
 }

@@ -36,15 +36,23 @@ def attention(query: Tensor, key: Tensor, value: Tensor, *, causal: Causal = Fal
     mask, bshd = MASKS.get(causal), LAYOUTS.get(layout)
     if mask is None or bshd is None:
         mask, bshd = mask_of(causal), is_bshd(layout)  # one of them raises
-    query, key, value = _autocast(query, key, value)
-    if not torch.compiler.is_compiling() and _eager.nobody_watches(query, key, value):
-        o, lse = _eager.attention(query, key, value, mask, scale, bshd, deterministic, return_lse)
-    else:
-        o, lse = torch.ops.attune.attention(query, key, value, mask, scale, bshd, deterministic)
+    o, lse = compute(query, key, value, mask, scale, bshd, deterministic, return_lse)
     if return_lse:
         assert lse is not None
         return o, lse
     return o
+
+
+def compute(query: Tensor, key: Tensor, value: Tensor, mask: int, scale: float | None, bshd: bool, deterministic: bool,
+            with_lse: bool) -> tuple[Tensor, Tensor | None]:
+    """attention() in the C API's terms; lse may be there although it is not wanted."""
+    is_compiling = torch.compiler.is_dynamo_compiling()
+    if is_compiling or _eager.any_autocast():
+        query, key, value = _autocast(query, key, value)
+    if not is_compiling and _eager.nobody_watches(query, key, value):
+        return _eager.attention(query, key, value, mask, scale, bshd, deterministic, with_lse)
+    o, lse = torch.ops.attune.attention(query, key, value, mask, scale, bshd, deterministic)
+    return o, lse
 
 
 def _autocast(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from attune._errors import INVALID_ARGUMENT, UNSUPPORTED, InvalidArgument, Unsupported
-from attune.torch._attention import attention
+from attune._native import MASK_CAUSAL_TOP_LEFT, MASK_NONE
+from attune.torch._attention import compute
 
 
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
@@ -20,8 +21,9 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
                           UNSUPPORTED)
     if dropout_p != 0.0:
         raise Unsupported(f"dropout_p = {dropout_p}: dropout is not supported yet", UNSUPPORTED)
-    if query.dim() == 4 and key.dim() == 4 and value.dim() == 4 and (enable_gqa or query.shape[:2] == key.shape[:2]):
-        return attention(query, key, value, causal="top_left" if is_causal else False, scale=scale)
+    # Without broadcasting. What this does not look at, the library does.
+    if query.ndim == key.ndim == 4 and query.size(0) == key.size(0) and (enable_gqa or query.size(1) == key.size(1)):
+        return compute(query, key, value, MASK_CAUSAL_TOP_LEFT if is_causal else MASK_NONE, scale, False, False, False)[0]
     return _reshaped(query, key, value, is_causal, scale, enable_gqa)
 
 
@@ -43,5 +45,5 @@ def _reshaped(query: Tensor, key: Tensor, value: Tensor, is_causal: bool, scale:
                                   INVALID_ARGUMENT)
     heads = [tensor.shape[1] if enable_gqa else wanted[1] for tensor in (query, key, value)]
     query, key, value = (tensor.expand(wanted[0], count, -1, -1) for tensor, count in zip((query, key, value), heads))
-    o = attention(query, key, value, causal="top_left" if is_causal else False, scale=scale)
+    o, _ = compute(query, key, value, MASK_CAUSAL_TOP_LEFT if is_causal else MASK_NONE, scale, False, False, False)
     return o[(0,) * missing] if missing else o
