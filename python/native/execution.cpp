@@ -77,9 +77,10 @@ class LibraryWorkspace {
 };
 
 void execute(ContextState& state, const Problem& problem, PyObject* q, const CallTail& tail) {
-  const ReadyPlan& ready = state.plans.find_or_make(state.context, problem.key());
+  // Before anything lets another thread in, which might read arrays of another library.
   CUstream_st* stream = tail.stream == Py_None ? state.reader.current_stream(problem.device())
                                                : reinterpret_cast<CUstream_st*>(integer_of(tail.stream));
+  const ReadyPlan& ready = state.plans.find_or_make(state.context, problem.key());
   LibraryWorkspace own(state.context, stream);
   Reference workspace;
   void* data = nullptr;
