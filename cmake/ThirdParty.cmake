@@ -27,12 +27,13 @@ endfunction()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
-# spdlog with the system's fmt. Portable takes both header-only; spdlog::spdlog_header_only of Debian links the
-# shared fmt, so its pieces are put together here.
+# spdlog with the system's fmt. Portable takes spdlog header-only, which one source includes, and compiles fmt by itself;
+# spdlog::spdlog_header_only of Debian links the shared fmt, so its pieces are put together here.
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 if(ATTUNE_PORTABLE)
-  attune_third_party(spdlog fmt::fmt-header-only Threads::Threads)
+  add_library(attune_portable_fmt STATIC "${PROJECT_SOURCE_DIR}/cmake/portable_fmt.cpp")
+  attune_third_party(spdlog attune_portable_fmt Threads::Threads)
   target_compile_definitions(thirdparty_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
 else()
   attune_third_party(spdlog spdlog::spdlog fmt::fmt)

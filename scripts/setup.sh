@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 # Name of a program : the package it comes from. A program from elsewhere is as good.
 programs=(cmake:cmake ninja:ninja-build g++:g++ pkg-config:pkg-config ccache:ccache)
 packages=(libspdlog-dev libfmt-dev catch2 libsqlitecpp-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev
-    libboost-context-dev libxxhash-dev)
+    libboost-context-dev libxxhash-dev python3-dev python3-venv python3-numpy python3-pytest)
 wheels_dir=build/cuda-wheels
 wheels=('nvidia-cuda-runtime==13.*' 'nvidia-cuda-nvrtc==13.*')
 

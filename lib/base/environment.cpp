@@ -6,8 +6,8 @@ namespace attune {
 namespace {
 
 constexpr EnvironmentEntry kTable[] = {
-    {EnvironmentVariable::device, "ATTUNE_DEVICE", "cuda[:n] | simt[:sm_XX] | recorded[:GPU] | auto",
-     "the device; default cuda"},
+    {EnvironmentVariable::device, "ATTUNE_DEVICE",
+     "cuda[:n] | simt[:sm_XX] | recorded[:GPU] | reference | auto", "the device; default cuda"},
     {EnvironmentVariable::tuning, "ATTUNE_TUNING", "miss | off | force",
      "tuning at plan creation; default miss"},
     {EnvironmentVariable::cache_dir, "ATTUNE_CACHE_DIR", "directory, or empty for memory only",

@@ -14,6 +14,8 @@ namespace {
 // Pieces per thread: enough that a late thread has little left to wait for, few enough that handing out costs
 // nothing.
 constexpr int64_t kPiecesPerThread = 16;
+// A thread takes some 50 microseconds to start and join.
+constexpr int64_t kWorkWorthAThread = 100'000;
 
 class WorkQueue {
  public:
@@ -50,10 +52,10 @@ class WorkQueue {
 
 }  // namespace
 
-void parallel_for(int64_t count, const std::function<void(int64_t begin, int64_t end)>& body) {
+void parallel_for(int64_t count, const std::function<void(int64_t begin, int64_t end)>& body, int64_t work) {
   if (count <= 0) return;
   const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
-  const int64_t threads = std::min(cores, count);
+  const int64_t threads = std::min({cores, count, std::max<int64_t>(1, work / kWorkWorthAThread)});
   if (threads == 1) return body(0, count);
 
   WorkQueue queue(count, std::max<int64_t>(1, count / (threads * kPiecesPerThread)), body);

@@ -18,6 +18,7 @@ using namespace attune;
 // warn.
 std::optional<std::filesystem::path> usable_cache_dir(const ContextOptions& options, const Log& log) {
   if (!options.cache_asked) return std::nullopt;
+  if (options.device.kind == DeviceKind::reference) return std::nullopt;  // it has nothing to keep
   if (!options.cache_dir) {
     log.warning(
         "no cache directory: neither XDG_CACHE_HOME nor HOME is set; kernels and tuning stay in memory");

@@ -34,6 +34,9 @@ struct attune_context {
   // Whether trials are answered from what the shipped database recorded of another machine.
   bool replays() const { return options.device.kind == attune::DeviceKind::recorded; }
 
+  // Whether plans compute on the CPU, without kernels.
+  bool is_reference() const { return options.device.kind == attune::DeviceKind::reference; }
+
   const attune::ForkDetector fork;
   const attune::ContextOptions options;
   const attune::Log log;

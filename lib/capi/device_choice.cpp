@@ -8,6 +8,7 @@
 #include "cuda/driver.h"
 #include "db/shipped_db.h"
 #include "device/device_spec.h"
+#include "reference/reference_backend.h"
 #include "simt/simt_backend.h"
 
 namespace attune {
@@ -48,9 +49,12 @@ DeviceChoice parse_device(std::string_view word) {
            word);
     return {.kind = DeviceKind::recorded, .arch = "", .gpu = std::string(detail)};
   }
+  if (word == "reference") return {.kind = DeviceKind::reference, .arch = ""};
   if (word == "auto") return {.kind = DeviceKind::automatic, .arch = ""};
   fail(ATTUNE_ERROR_INVALID_ARGUMENT,
-       "device '{}' is unknown; known: cuda, cuda:N, simt, simt:sm_XX, recorded, recorded:GPU, auto", word);
+       "device '{}' is unknown; known: cuda, cuda:N, simt, simt:sm_XX, recorded, recorded:GPU, reference, "
+       "auto",
+       word);
 }
 
 std::unique_ptr<Backend> make_backend(const DeviceChoice& choice, const std::string& nvrtc_path,
@@ -59,6 +63,7 @@ std::unique_ptr<Backend> make_backend(const DeviceChoice& choice, const std::str
   if (choice.kind == DeviceKind::recorded) {
     return make_recorded_device(*open_shipped_db(log), choice.gpu, nvrtc_path, log);
   }
+  if (choice.kind == DeviceKind::reference) return make_reference_backend();
   if (choice.kind == DeviceKind::automatic) {
     std::string why_not;
     if (cuda_available(&why_not)) {

@@ -10,7 +10,7 @@
 
 namespace attune {
 
-enum class DeviceKind { cuda, simt, recorded, automatic };
+enum class DeviceKind { cuda, simt, recorded, reference, automatic };
 
 struct DeviceChoice {
   DeviceKind kind = DeviceKind::cuda;
@@ -21,8 +21,8 @@ struct DeviceChoice {
   bool operator==(const DeviceChoice&) const = default;
 };
 
-// "cuda[:n]", "simt[:sm_XX]", "recorded[:<part of a GPU's name>]" or "auto". Throws Error (INVALID_ARGUMENT)
-// that lists what is known.
+// "cuda[:n]", "simt[:sm_XX]", "recorded[:<part of a GPU's name>]", "reference" or "auto". Throws Error
+// (INVALID_ARGUMENT) that lists what is known.
 DeviceChoice parse_device(std::string_view word);
 
 // `nvrtc_path` and `simt_options` may be empty. Throws Error: NO_DEVICE and what else the backends throw.

@@ -10,12 +10,13 @@
 #include "capi/struct_version.h"
 #include "capi/tuning.h"
 #include "dispatch/planner.h"
+#include "dispatch/reference_plan.h"
 
 using namespace attune;
 
 struct attune_plan {
   attune_context& context;
-  const std::shared_ptr<const Plan> plan;
+  const std::shared_ptr<const Executable> plan;
 };
 
 namespace {
@@ -36,7 +37,7 @@ Value& required(Value* out, const char* what) {
 // What ATTUNE_CHECK=1 asks for.
 void check_expensively(const attune_plan& handle, const attune_attention_args& args, void* workspace,
                        attune::Stream stream) {
-  const Plan& plan = *handle.plan;
+  const Executable& plan = *handle.plan;
   const Problem& capacity = plan.capacity();
   const bool is_backward = capacity.operation == Operation::backward;
   GradientArguments gradients;
@@ -51,7 +52,8 @@ void check_expensively(const attune_plan& handle, const attune_attention_args& a
 }
 
 // A known plan, else a new one.
-std::shared_ptr<const Plan> plan_for(attune_context& context, const Problem& problem) {
+std::shared_ptr<const Executable> plan_for(attune_context& context, const Problem& problem) {
+  if (context.is_reference()) return make_reference_plan(problem);
   const TuningPolicy policy = planning_policy(context);
   uint64_t generation = 0;
   const TuneHook hook = [&](const Problem& wanted, const std::vector<Candidate>& seeds) {
@@ -90,30 +92,32 @@ void attune_plan_destroy(attune_plan_t plan) {
 
 attune_status attune_plan_get_workspace_size(attune_plan_t plan, size_t* bytes) {
   if (bytes) *bytes = 0;
-  return plan_boundary(plan, [&](const Plan& known) { required(bytes, "bytes") = known.workspace_bytes(); });
+  return plan_boundary(plan,
+                       [&](const Executable& known) { required(bytes, "bytes") = known.workspace_bytes(); });
 }
 
 attune_status attune_plan_get_match(attune_plan_t plan, attune_match* match) {
   if (match) *match = ATTUNE_MATCH_DEFAULT;
-  return plan_boundary(
-      plan, [&](const Plan& known) { required(match, "match") = static_cast<attune_match>(known.match()); });
+  return plan_boundary(plan, [&](const Executable& known) {
+    required(match, "match") = static_cast<attune_match>(known.match());
+  });
 }
 
 attune_status attune_plan_get_config(attune_plan_t plan, const char** config) {
   if (config) *config = nullptr;
-  return plan_boundary(plan,
-                       [&](const Plan& known) { required(config, "config") = known.config_text().c_str(); });
+  return plan_boundary(
+      plan, [&](const Executable& known) { required(config, "config") = known.config_text().c_str(); });
 }
 
 attune_status attune_plan_get_fingerprint(attune_plan_t plan, uint64_t* fingerprint) {
   if (fingerprint) *fingerprint = 0;
   return plan_boundary(
-      plan, [&](const Plan& known) { required(fingerprint, "fingerprint") = known.fingerprint(); });
+      plan, [&](const Executable& known) { required(fingerprint, "fingerprint") = known.fingerprint(); });
 }
 
 attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_args* args, void* workspace,
                                   size_t workspace_bytes, struct CUstream_st* stream) {
-  return plan_boundary(plan, [&](const Plan& known) {
+  return plan_boundary(plan, [&](const Executable& known) {
     attune_attention_args storage;
     const attune_attention_args& wanted = widened(args, storage);
     check_reserved(wanted, known.capacity().operation);
@@ -128,6 +132,7 @@ attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_arg
 attune_status attune_workspace_init(attune_plan_t plan, void* workspace, size_t workspace_bytes,
                                     struct CUstream_st*) {
   // No kernel wants a zeroed workspace yet: backward writes its row terms before it reads them.
-  return plan_boundary(
-      plan, [&](const Plan& known) { check_workspace(known.workspace_bytes(), workspace, workspace_bytes); });
+  return plan_boundary(plan, [&](const Executable& known) {
+    check_workspace(known.workspace_bytes(), workspace, workspace_bytes);
+  });
 }

@@ -137,6 +137,10 @@ attune_status attune_context_tune(attune_context_t context, const attune_attenti
     attune_attention_desc storage;
     const Problem problem = problem_from_desc(widened(desc, storage));
     const attune_tune_options wanted = checked(options);
+    if (known.is_reference()) {
+      fail(ATTUNE_ERROR_UNSUPPORTED,
+           "the device is reference, which has no kernels: there is nothing to tune");
+    }
     if (problem.batch == 0 || problem.seqlen_q == 0 || problem.seqlen_kv == 0) {
       fail(ATTUNE_ERROR_INVALID_ARGUMENT,
            "there is nothing to time: max_batch = {}, max_seqlen_q = {}, max_seqlen_kv = {}", problem.batch,

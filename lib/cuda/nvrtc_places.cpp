@@ -1,5 +1,6 @@
 #include "cuda/nvrtc_places.h"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <glob.h>
 
@@ -120,6 +121,23 @@ std::string variable(const char* name) {
   return value ? value : "";
 }
 
+// <folder> of <folder>/attune/lib/libattune.so and <folder>/attune/bin/attune-tune, as a wheel lays them out.
+std::string wheel_folder_of(const fs::path& file) {
+  std::error_code error;
+  const fs::path folder = fs::canonical(file, error).parent_path();
+  const bool in_wheel = !error && (folder.filename() == "lib" || folder.filename() == "bin") &&
+                        fs::exists(folder.parent_path() / "_native.abi3.so", error);
+  return in_wheel ? folder.parent_path().parent_path().string() : std::string();
+}
+
+// An interpreter of a virtual environment that was not activated tells nobody where its wheels are.
+std::string own_wheel_folder() {
+  Dl_info info{};
+  const bool known = dladdr(reinterpret_cast<void*>(&own_wheel_folder), &info) != 0 && info.dli_fname;
+  const std::string beside_library = known ? wheel_folder_of(info.dli_fname) : std::string();
+  return beside_library.empty() ? wheel_folder_of("/proc/self/exe") : beside_library;
+}
+
 }  // namespace
 
 NvrtcHints nvrtc_hints(const std::string& option) {
@@ -133,6 +151,7 @@ NvrtcHints nvrtc_hints(const std::string& option) {
   hints.cuda_home = variable("CUDA_HOME");
   hints.virtual_env = variable("VIRTUAL_ENV");
   hints.home = variable("HOME");
+  hints.site_packages = own_wheel_folder();
   return hints;
 }
 
@@ -156,6 +175,8 @@ std::vector<NvrtcPlace> nvrtc_places(const NvrtcHints& hints) {
   if (!hints.virtual_env.empty()) {
     add_wheels(places, "VIRTUAL_ENV", hints.virtual_env, "lib/python3*/site-packages");
   }
+  if (!hints.site_packages.empty())
+    add_folder(places, "wheels beside attune", hints.site_packages, kWheelFolders);
   if (!hints.home.empty())
     add_wheels(places, "user's wheels", hints.home, ".local/lib/python3*/site-packages");
   add_wheels(places, "system's wheels", hints.root, "usr/local/lib/python3*/site-packages");

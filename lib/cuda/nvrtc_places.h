@@ -15,6 +15,7 @@ struct NvrtcHints {
   std::string cuda_home;
   std::string virtual_env;
   std::string home;
+  std::string site_packages;  // where the Python package lies that this library is part of; empty elsewhere
   std::filesystem::path root = "/";  // of the system's folders
   bool loader = true;                // ask the dynamic loader, too
 };

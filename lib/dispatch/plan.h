@@ -11,6 +11,7 @@
 #include "attune/attune.h"
 #include "backend/backend.h"
 #include "db/ranking.h"
+#include "dispatch/executable.h"
 #include "dispatch/length_classes.h"
 #include "kernels/family.h"
 #include "problem/problem.h"
@@ -44,13 +45,13 @@ struct PlanOrigin {
 };
 
 // A plan launches one kernel, or is made of such plans, its stages, which are executed in order.
-class Plan {
+class Plan final : public Executable {
  public:
   Plan(Problem capacity, KernelTable table, Backend& backend, PlanOrigin origin);
   // Of stages of `capacity`, at least one, each of one kernel.
   Plan(Problem capacity, std::vector<std::unique_ptr<const Plan>> stages, Backend& backend);
 
-  const Problem& capacity() const { return capacity_; }
+  const Problem& capacity() const override { return capacity_; }
   // Empty for a plan of one kernel.
   const std::vector<std::unique_ptr<const Plan>>& stages() const { return stages_; }
   // The capacity's, of a plan of one kernel. Throws std::out_of_range for one of stages.
@@ -58,20 +59,19 @@ class Plan {
   const Config& config() const { return table_.kernels.at(0).config; }
   const Module& module() const { return *table_.kernels.at(0).module; }
   // "flash_fwd BLOCK_M=128 ..."; those of stages with "; " between.
-  const std::string& config_text() const { return config_text_; }
+  const std::string& config_text() const override { return config_text_; }
   const KernelTable& table() const { return table_; }
-  Match match() const { return origin_.match; }    // of stages the least
-  bool is_fresh() const { return origin_.fresh; }  // all stages
+  Match match() const override { return origin_.match; }  // of stages the least
+  bool is_fresh() const { return origin_.fresh; }         // all stages
   // Of configs, images, length classes and device: plans of equal fingerprints give equal bits for equal
   // inputs.
-  uint64_t fingerprint() const { return fingerprint_; }
-  size_t workspace_bytes() const { return workspace_bytes_; }  // for backward's row terms; forward needs none
+  uint64_t fingerprint() const override { return fingerprint_; }
+  // For backward's row terms; forward needs none.
+  size_t workspace_bytes() const override { return workspace_bytes_; }
 
-  // Checks, packs and launches; allocates nothing unless it fails. `args` is already widened to this
-  // version's struct. Throws Error: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED,
-  // CONTEXT_LOST.
+  // Checks, packs and launches; allocates nothing unless it fails.
   void execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
-               Stream stream) const;
+               Stream stream) const override;
 
  private:
   const PlannedKernel& kernel_for(const Arguments& arguments) const;

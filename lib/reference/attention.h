@@ -40,8 +40,13 @@ struct AttentionResult {
   }
 };
 
+// Whether the sizes of what is summed are wanted, too, for the rule that compares a kernel's result; they
+// cost as much as the result.
+enum class Magnitudes { computed, left_out };
+
 // Multi-threaded. A row that sees no key gives O = 0 and LSE = -inf. Throws Error (INTERNAL) when shapes do
 // not fit.
-AttentionResult reference_attention(const AttentionInputs& inputs);
+AttentionResult reference_attention(const AttentionInputs& inputs,
+                                    Magnitudes magnitudes = Magnitudes::computed);
 
 }  // namespace attune

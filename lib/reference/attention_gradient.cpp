@@ -13,10 +13,11 @@ GradientResult run(const GradientInputs& inputs, Round round, bool with_magnitud
 
 }  // namespace
 
-GradientResult reference_gradient(const GradientInputs& inputs) {
+GradientResult reference_gradient(const GradientInputs& inputs, Magnitudes magnitudes) {
+  const bool measured = magnitudes == Magnitudes::computed;
   const auto exact = [](auto value) { return value; };
-  return inputs.forward.q.dtype() == DType::f64 ? run<long double>(inputs, exact, true)
-                                                : run<double>(inputs, exact, true);
+  return inputs.forward.q.dtype() == DType::f64 ? run<long double>(inputs, exact, measured)
+                                                : run<double>(inputs, exact, measured);
 }
 
 GradientResult naive_gradient(const GradientInputs& inputs) {

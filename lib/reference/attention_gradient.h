@@ -33,7 +33,7 @@ struct GradientResult {
 };
 
 // Multi-threaded. Throws Error (INTERNAL) when shapes do not fit.
-GradientResult reference_gradient(const GradientInputs& inputs);
+GradientResult reference_gradient(const GradientInputs& inputs, Magnitudes magnitudes = Magnitudes::computed);
 
 // S, P and dP in float, P and dS rounded to the dtype of the inputs before they are multiplied, sums in
 // float, each gradient rounded once to that dtype. f64: all of it in double. No magnitudes, no terms.

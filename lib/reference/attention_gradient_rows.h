@@ -93,6 +93,7 @@ class GradientRows {
     return maxima;
   }
 
+  int64_t work_of_head() const { return q_.rows() * k_.rows() * (q_.columns() + v_.columns()); }
   int64_t stride() const { return panels_of(k_.rows()) * kLanes; }
   int64_t row_index(const Head& head, int64_t q_head, int64_t row) const {
     return (head.batch * q_.heads() + q_head) * q_.rows() + row;
@@ -127,11 +128,15 @@ class GradientRows {
       head.queries = rows_of(q_, batch, q_head);
       head.douts = rows_of(inputs_.dout, batch, q_head);
       if (with_magnitude_) head.query_max = row_maxima(head.queries, q_.columns());
-      parallel_for(q_.rows(), [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row)
-          run_row(head, q_head, row);
-      });
-      parallel_for(k_.rows(), [&](int64_t begin, int64_t end) { add_rows(head, q_head, begin, end); });
+      parallel_for(
+          q_.rows(),
+          [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; ++row)
+              run_row(head, q_head, row);
+          },
+          work_of_head());
+      parallel_for(
+          k_.rows(), [&](int64_t begin, int64_t end) { add_rows(head, q_head, begin, end); }, work_of_head());
     }
     finish(head.dk, scale_, result_.dk);
     finish(head.dv, 1, result_.dv);

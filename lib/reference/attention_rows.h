@@ -100,12 +100,15 @@ class AttentionRows {
     if (with_magnitude_) result_.logit_magnitude.assign(rows, 0);
     pack();
     const int64_t blocks = (q.rows() + kRowBlock - 1) / kRowBlock;
-    parallel_for(q.batch() * q.heads() * blocks, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t head = i / blocks;
-        run_block(head / q.heads(), head % q.heads(), i % blocks * kRowBlock);
-      }
-    });
+    parallel_for(
+        q.batch() * q.heads() * blocks,
+        [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t head = i / blocks;
+            run_block(head / q.heads(), head % q.heads(), i % blocks * kRowBlock);
+          }
+        },
+        work());
     return std::move(result_);
   }
 
@@ -134,12 +137,21 @@ class AttentionRows {
     const auto count = static_cast<size_t>(inputs_.k.batch() * heads);
     keys_.resize(count);
     values_.resize(count);
-    parallel_for(static_cast<int64_t>(count), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        keys_[static_cast<size_t>(i)] = pack_panels<Real>(inputs_.k, i / heads, i % heads, true);
-        values_[static_cast<size_t>(i)] = pack_panels<Real>(inputs_.v, i / heads, i % heads, false);
-      }
-    });
+    parallel_for(
+        static_cast<int64_t>(count),
+        [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            keys_[static_cast<size_t>(i)] = pack_panels<Real>(inputs_.k, i / heads, i % heads, true);
+            values_[static_cast<size_t>(i)] = pack_panels<Real>(inputs_.v, i / heads, i % heads, false);
+          }
+        },
+        inputs_.k.element_count() + inputs_.v.element_count());
+  }
+
+  // Products of both matrix multiplications.
+  int64_t work() const {
+    return inputs_.q.batch() * inputs_.q.heads() * inputs_.q.rows() * inputs_.k.rows() *
+           (inputs_.q.columns() + inputs_.v.columns());
   }
 
   int64_t visible_keys(int64_t row) const {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "backend/host_device.h"
 #include "base/error.h"
 #include "isa/simt_api.h"
 #include "simt/emulator.h"
@@ -15,8 +16,6 @@
 
 namespace attune {
 namespace {
-
-constexpr size_t kAlignment = 256;
 
 DeviceSpec emulated_device(std::string_view arch) {
   const std::string_view wanted = arch.empty() ? "sm_90a" : arch;
@@ -39,13 +38,7 @@ class Simt final : public SimtBackend {
   std::string driver_version() const override { return fmt::format("simt {}", ATTUNE_SIMT_ABI_VERSION); }
   bool timings_mean_speed() const override { return false; }
 
-  void* allocate(size_t bytes) override {
-    if (bytes == 0) return nullptr;
-    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    void* memory = rounded < bytes ? nullptr : std::aligned_alloc(kAlignment, rounded);
-    if (!memory) fail(ATTUNE_ERROR_OUT_OF_MEMORY, "simt: no memory for {} bytes", bytes);
-    return memory;
-  }
+  void* allocate(size_t bytes) override { return allocate_on_host(name(), bytes); }
   void free(void* pointer) noexcept override { std::free(pointer); }
   void copy(void* destination, const void* source, size_t bytes) override {
     if (bytes > 0) std::memmove(destination, source, bytes);
@@ -82,12 +75,7 @@ class Simt final : public SimtBackend {
   simt::RunReport last_run_report() const override { return emulator_.last_report(); }
 
  private:
-  // There are no streams here; the values that mean CUDA's default streams are what callers pass.
-  static void check_stream(Stream stream) {
-    if (reinterpret_cast<uintptr_t>(stream) <= 2) return;
-    fail(ATTUNE_ERROR_INVALID_ARGUMENT, "simt has no streams: pass NULL, not {}",
-         static_cast<const void*>(stream));
-  }
+  void check_stream(Stream stream) const { require_no_stream(name(), stream); }
   static void check_shared_bytes(const std::string& kernel, int64_t bytes, int64_t limit) {
     if (bytes <= limit) return;
     fail(ATTUNE_ERROR_LAUNCH_FAILED, "{}: {} bytes of shared memory per block, the limit is {}", kernel,

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "support/catch.h"
@@ -49,4 +50,11 @@ TEST_CASE("parallel_for may be nested") {
     }
   });
   CHECK(sum == 1000);
+}
+
+TEST_CASE("work too small for a thread stays on this one, in one piece") {
+  std::vector<std::thread::id> threads;
+  parallel_for(
+      1000, [&](int64_t, int64_t) { threads.push_back(std::this_thread::get_id()); }, 1000);
+  CHECK(threads == std::vector{std::this_thread::get_id()});
 }

@@ -17,14 +17,15 @@ TEST_CASE("device words are understood") {
   CHECK(parse_device("simt:sm_80") == DeviceChoice{DeviceKind::simt, -1, "sm_80"});
   CHECK(parse_device("recorded") == DeviceChoice{DeviceKind::recorded, -1, "", ""});
   CHECK(parse_device("recorded:H200") == DeviceChoice{DeviceKind::recorded, -1, "", "H200"});
+  CHECK(parse_device("reference") == DeviceChoice{DeviceKind::reference, -1, ""});
   CHECK(parse_device("auto") == DeviceChoice{DeviceKind::automatic, -1, ""});
 }
 
 TEST_CASE("unknown device words are refused with what is known") {
-  for (const char* word : {"", "gpu", "CUDA", "cuda ", "cudax", "auto:1", ":", "record"}) {
+  for (const char* word : {"", "gpu", "CUDA", "cuda ", "cudax", "auto:1", ":", "record", "reference:0"}) {
     CAPTURE(word);
     check_fails(boundary([&] { parse_device(word); }), ATTUNE_ERROR_INVALID_ARGUMENT,
-                {std::string("'") + word + "'", "cuda:N", "simt:sm_XX", "recorded:GPU", "auto"});
+                {std::string("'") + word + "'", "cuda:N", "simt:sm_XX", "recorded:GPU", "reference", "auto"});
   }
   for (const char* word : {"cuda:", "cuda:-1", "cuda:x", "cuda:1x", "cuda: 1", "cuda:99999999999"}) {
     CAPTURE(word);

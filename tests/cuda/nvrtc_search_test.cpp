@@ -48,6 +48,7 @@ TEST_CASE("NVRTC's places come in order of precedence") {
   hints.cuda_home = root / "home [1]*";  // what glob would take for a pattern
   hints.virtual_env = root / "venv";
   hints.home = root / "user";
+  hints.site_packages = root / "site";
   const auto lib = [&](const char* file) { return fake(root / file).string(); };
   const std::vector<std::string> expected = {
       "CUDA_PATH " + lib("path/lib64/libnvrtc.so.13"),
@@ -57,6 +58,7 @@ TEST_CASE("NVRTC's places come in order of precedence") {
       "/usr/local/cuda* " + lib("usr/local/cuda-12.4/lib64/libnvrtc.so.12.4.127"),
       "/usr/local/cuda* " + lib("usr/local/cuda-13.0/lib/libnvrtc.so.13"),
       "VIRTUAL_ENV " + lib("venv/lib/python3.11/site-packages/nvidia/cu13/lib/libnvrtc.so.13"),
+      "wheels beside attune " + lib("site/nvidia/cu13/lib/libnvrtc.so.13"),
       "user's wheels " + lib("user/.local/lib/python3.9/site-packages/nvidia/cuda_nvrtc/lib/libnvrtc.so.12"),
       "system's wheels " + lib("usr/local/lib/python3.11/dist-packages/nvidia/cu13/lib/libnvrtc.so.13"),
       "system's wheels " + lib("usr/lib/python3/dist-packages/nvidia/cuda_nvrtc/lib/libnvrtc.so.12"),

@@ -83,7 +83,7 @@ TEST_CASE("the environment table has a row per variable, bars escaped") {
   const std::string table = environment_markdown();
   for (const EnvironmentEntry& entry : environment_table())
     CHECK_THAT(table, ContainsSubstring("| `" + std::string(entry.name) + "` | "));
-  CHECK_THAT(table, ContainsSubstring("cuda[:n] \\| simt[:sm_XX] \\| recorded[:GPU] \\| auto"));
+  CHECK_THAT(table, ContainsSubstring("cuda[:n] \\| simt[:sm_XX] \\| recorded[:GPU] \\| reference \\| auto"));
   CHECK(std::count(table.begin(), table.end(), '\n') ==
         static_cast<std::ptrdiff_t>(environment_table().size()) + 2);
 }

@@ -125,7 +125,8 @@ typedef void (*attune_log_callback)(attune_log_level level, const char* message,
  * and copied. */
 typedef struct attune_context_options {
   size_t struct_size;
-  const char* device;       /* cuda[:n], simt[:sm_XX], recorded[:GPU], auto; ATTUNE_DEVICE; default "cuda" */
+  const char*
+      device; /* cuda[:n], simt[:sm_XX], recorded[:GPU], reference, auto; ATTUNE_DEVICE; default "cuda" */
   const char* cache_dir;    /* of database and images, "" = memory only; ATTUNE_CACHE_DIR; else cache home */
   const char* nvrtc_path;   /* libnvrtc.so file or its directory; ATTUNE_NVRTC; default: searched */
   const char* template_dir; /* kernel templates instead of the embedded ones; ATTUNE_TEMPLATE_DIR */
@@ -151,10 +152,11 @@ typedef struct attune_context_options {
 /* Creates a context. `options` may be NULL: all defaults. "cuda" binds the calling thread's current CUDA
  * context, else device 0's primary context; "auto" takes cuda when it works, else simt, the CPU emulator,
  * which is correct and slow. "recorded" answers tuning from stored trials of a real GPU that need not be
- * here: plans can be made and asked, executing them and its memory are UNSUPPORTED. A cache directory that
- * cannot be used costs one logged warning, and memory takes its place. A compiler is looked for when the
- * first kernel is built. Errors: INVALID_ARGUMENT, UNSUPPORTED, NO_DEVICE (names the way out), OUT_OF_MEMORY.
- * Since 0.1. */
+ * here: plans can be made and asked, executing them and its memory are UNSUPPORTED. "reference" computes in
+ * double precision on the CPU: slow, without compiler or tuning, in host memory and at once. A cache
+ * directory that cannot be used costs one logged warning, and memory takes its place. A compiler is looked
+ * for when the first kernel is built. Errors: INVALID_ARGUMENT, UNSUPPORTED, NO_DEVICE (names the way out),
+ * OUT_OF_MEMORY. Since 0.1. */
 ATTUNE_API attune_status attune_context_create(attune_context_t* context,
                                                const attune_context_options* options);
 
@@ -164,13 +166,13 @@ ATTUNE_API void attune_context_destroy(attune_context_t context);
 
 typedef struct attune_device_info {
   size_t struct_size;
-  char backend[16];                /* "cuda", "simt" or "recorded" */
+  char backend[16];                /* "cuda", "simt", "recorded" or "reference" */
   char name[128];                  /* as the driver says it */
   char arch[16];                   /* "sm_90a" */
   int32_t multiprocessors;         /* count */
   int32_t reserved;                /* 0 */
   int64_t shared_memory_per_block; /* bytes a block may opt in to */
-  int64_t global_memory;           /* bytes; 0 on simt and recorded */
+  int64_t global_memory;           /* bytes; 0 elsewhere than on cuda */
 } attune_device_info;
 
 #define ATTUNE_DEVICE_INFO_INIT ATTUNE_STRUCT_INIT(attune_device_info)
@@ -338,12 +340,12 @@ typedef struct attune_attention_args {
 struct CUstream_st;
 
 /* Checks, packs and launches: no allocation, lock, synchronisation or compile; capturable in a CUDA graph.
- * Asynchronous on `stream` (NULL, 1 and 2 mean CUDA's own default streams); synchronous on simt. batch = 0
- * and seqlen_q = 0 succeed without a launch; seqlen_kv = 0 writes o = 0, lse = -inf. Backward is at most
- * three launches; seqlen_q = 0 writes dk = dv = 0, seqlen_kv = 0 dq = 0. `workspace` is 256-byte aligned
- * device memory of at least attune_plan_get_workspace_size bytes; NULL is allowed when that is 0. A fault of
- * the running kernel shows at the caller's next synchronisation; on simt, here. Errors: INVALID_ARGUMENT,
- * UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
+ * Asynchronous on `stream` (NULL, 1 and 2 mean CUDA's own default streams); synchronous on simt and
+ * reference. batch = 0 and seqlen_q = 0 succeed without a launch; seqlen_kv = 0 writes o = 0, lse = -inf.
+ * Backward is at most three launches; seqlen_q = 0 writes dk = dv = 0, seqlen_kv = 0 dq = 0. `workspace` is
+ * 256-byte aligned device memory of at least attune_plan_get_workspace_size bytes; NULL is allowed when that
+ * is 0. A fault of the running kernel shows at the caller's next synchronisation; on simt, here. Errors:
+ * INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_args* args,
                                              void* workspace, size_t workspace_bytes,
                                              struct CUstream_st* stream);
@@ -366,14 +368,14 @@ typedef struct attune_tune_options {
 
 /* Tunes for a problem now and keeps every trial in the database; later plans of its class take the winner.
  * Uses scratch memory only. `options` may be NULL. On simt, whose times say nothing about a GPU, at most 8
- * candidates are tried, and plan creation tunes under ATTUNE_TUNING_FORCE only.
- * Errors: as attune_plan_create, and LAUNCH_FAILED. Since 0.1. */
+ * candidates are tried, and plan creation tunes under ATTUNE_TUNING_FORCE only; reference has nothing to
+ * tune. Errors: as attune_plan_create, and LAUNCH_FAILED. Since 0.1. */
 ATTUNE_API attune_status attune_context_tune(attune_context_t context, const attune_attention_desc* desc,
                                              const attune_tune_options* options);
 
 /* ---- Memory, for programs without CUDA headers ------------------------------------------------------- */
 
-/* Device memory, 256-byte aligned; host memory on simt. bytes = 0 gives NULL.
+/* Device memory, 256-byte aligned; host memory on simt and reference. bytes = 0 gives NULL.
  * Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_memory_allocate(void** pointer, attune_context_t context, size_t bytes);
 
