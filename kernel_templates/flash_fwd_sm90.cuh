@@ -215,6 +215,7 @@ struct Consumer {
       start_scores(score, memory.q(self), memory.k(at_k.slot));
       warpgroup_commit();
       memory.v_barriers().await_full(at_v);
+      warpgroup_arrive();
       start_sum(output, probability, memory.v(at_v.slot));
       warpgroup_commit();
       if constexpr (TAKE_TURNS != 0) turns.pass();
@@ -222,10 +223,16 @@ struct Consumer {
       pin(score[0]);
       release_keys();
       const bool moved = exponentiate_scores(score, rows, correction, group_row, first_key);
-      warpgroup_wait<0>();
-      pin(output.value);
+      // NOTE: waiting in a branch. In straight code ptxas waits first and then exponentiates.
+      if (moved) {
+        warpgroup_wait<0>();
+        pin(output.value);
+        rescale(output, correction);
+      } else {
+        warpgroup_wait<0>();
+        pin(output.value);
+      }
       release_values();
-      if (moved) rescale(output, correction);
       pack<Element>(probability, score);
     }
     q.release(at_q);  // the next tile's may come
@@ -301,7 +308,7 @@ ATTUNE_KERNEL_ALONE(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + BLOCK_M / 64)
     for_tiles(params, [&](const TileCoordinates& tile, int blocks) { producer.load(tile, blocks); });
   } else {
     claim_registers<kConsumers == 3 ? 160 : 240>();
-    Consumer consumer(params, memory, warpgroup_index() - 1);
+    Consumer consumer(params, memory, same_in_warp(warpgroup_index() - 1));
     for_tiles(params, [&](const TileCoordinates& tile, int blocks) {
       const int group_row = tile.first_row + kWarpgroupRows * consumer.self;
       Output output;
