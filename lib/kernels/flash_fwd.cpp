@@ -206,18 +206,7 @@ bool FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
   params.aligned = aligned(q, 0) | aligned(k, 1) | aligned(v, 2) | aligned(o, 3);
   if (shape.box_rows > 0 && !describe_keys_and_values(params, problem, shape, batch, nk)) return false;
   flash::set_shape(launch, shape, blocks);
-
-  const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
-    flash::add_region(launch, view, batch, heads, rows, columns, element);
-  };
-  add(arguments.q, problem.heads_q, nq, problem.head_dim);
-  add(arguments.k, problem.heads_kv, nk, problem.head_dim);
-  add(arguments.v, problem.heads_kv, nk, problem.head_dim_v);
-  add(arguments.o, problem.heads_q, nq, problem.head_dim_v);
-  if (arguments.lse) {
-    launch.add_region(arguments.lse, static_cast<size_t>(batch * problem.heads_q * nq) *
-                                         size_of(statistics_dtype(problem.dtype)));
-  }
+  flash::add_forward_regions(launch, problem, arguments);
   return true;
 }
 

@@ -173,11 +173,11 @@ TEST_CASE("flash_bwd on a GPU repeats bit for bit, a thousand times, whatever el
     KernelBench other = KernelBench::on_cuda();
     Problem problem = problem_of(DType::f16, 64, Mask::none);
     problem.seqlen_q = problem.seqlen_kv = 799;
-    const Config config = first_choice(problem, other.backend().device());
-    const Module& module = other.module(problem, flash_fwd_family(), config);
+    const auto [family, config] = first_choice(problem, other.backend().device());
+    const Module& module = other.module(problem, *family, config);
     const AttentionCase attention(problem, 1, 1);
     while (!done)
-      attention.run(other.backend(), flash_fwd_family(), config, module);
+      attention.run(other.backend(), *family, config, module);
   });
   for (const int64_t head_dim : {128, 256}) {
     for (const Operation stage : kStages) {

@@ -32,7 +32,7 @@ Problem problem_of(DType dtype, int64_t head_dim, Mask mask) {
 }
 
 // Capacity-sized, so that the first choice is the one large problems take.
-Config choice_for(Problem problem, const DeviceSpec& device) {
+ForwardKernel choice_for(Problem problem, const DeviceSpec& device) {
   problem.batch = 8;
   problem.seqlen_q = problem.seqlen_kv = 2048;
   return first_choice(problem, device);
@@ -103,8 +103,8 @@ TEST_CASE("flash_fwd on a GPU finds its way beyond 2^31 elements", "[gpu]") {
     WARN("skipped: needs " << 4 * bytes << " bytes of device memory");
     return;
   }
-  const Config config = choice_for(large, backend.device());
-  const Module& module = bench.module(large, flash_fwd_family(), config);
+  const auto [family, config] = choice_for(large, backend.device());
+  const Module& module = bench.module(large, *family, config);
   // Zero everywhere but in the last head, so that a wrapped address shows.
   std::vector<void*> tensors;
   for (int i = 0; i < 4; ++i) {
@@ -131,7 +131,7 @@ TEST_CASE("flash_fwd on a GPU finds its way beyond 2^31 elements", "[gpu]") {
     for (size_t i = 0; i < 4; ++i)
       *views[i] = {at(tensors[i], first_head * static_cast<size_t>(head_elements)), strides};
     Launch launch;
-    flash_fwd_family().pack(problem, config, arguments, backend.tensor_maps(), launch);
+    family->pack(problem, config, arguments, backend.tensor_maps(), launch, backend.device().multiprocessors);
     backend.launch(module, launch, backend.planning_stream());
     backend.synchronize(backend.planning_stream());
     std::vector<std::byte> result(static_cast<size_t>(2 * head_elements));
@@ -178,7 +178,7 @@ TEST_CASE("flash_fwd on a GPU is right for random problems", "[gpu]") {
     const Candidate& candidate =
         candidates[static_cast<size_t>(pick(0, static_cast<int64_t>(candidates.size()) - 1))];
     cases.push_back({problem,
-                     candidate.config,
+                     {*candidate.family, candidate.config},
                      {{pick(8, 700), pick(1, 700)}, {pick(8, 700), pick(1, 700)}},
                      1,
                      pick(0, 3) == 0 ? Placement::unaligned : Placement::aligned});
@@ -215,8 +215,7 @@ TEST_CASE("flash_fwd on a GPU repeats bit for bit, a thousand times", "[gpu]") {
   KernelBench bench = KernelBench::on_cuda();
   Problem problem = problem_of(DType::bf16, 128, Mask::causal);
   problem.seqlen_q = problem.seqlen_kv = 1023;
-  const Config config = choice_for(problem, bench.backend().device());
-  check_repeatable(bench, problem, config, 1000);
+  check_repeatable(bench, problem, choice_for(problem, bench.backend().device()), 1000);
 }
 
 TEST_CASE("small flash_fwd problems for the sanitizers", "[gpu][sanitizer]") {
@@ -225,9 +224,9 @@ TEST_CASE("small flash_fwd problems for the sanitizers", "[gpu][sanitizer]") {
   for (const DType dtype : kDTypes) {
     for (const int64_t head_dim : {40, 59, 128}) {
       const Problem problem = problem_of(dtype, head_dim, Mask::causal);
-      const Config config = choice_for(problem, bench.backend().device());
-      cases.push_back({problem, config, {{203, 97}, {129, 259}, {1, 33}}});
-      cases.push_back({problem, config, {{97, 131}}, 1, Placement::unaligned});
+      const ForwardKernel kernel = choice_for(problem, bench.backend().device());
+      cases.push_back({problem, kernel, {{203, 97}, {129, 259}, {1, 33}}});
+      cases.push_back({problem, kernel, {{97, 131}}, 1, Placement::unaligned});
     }
   }
   check_flash_fwd(bench, cases);
