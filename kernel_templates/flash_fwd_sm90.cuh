@@ -111,15 +111,20 @@ struct Memory {
 // Calls `visit` with each of the block's tiles and the number of key blocks that it sees.
 template <typename Visit>
 ATTUNE_FN void for_tiles(const FlashFwdSm90Params& params, const Visit& visit) {
+  const TileWalkParams& walk = params.walk;
   const u32 block = static_cast<u32>(block_index());
-  ATTUNE_NO_UNROLL
-  for (u32 round = 0;; ++round) {
-    const u32 place = place_in_order<kCausal>(round, block, params.walk.blocks);
-    if (place >= params.walk.tiles) return;
-    const TileCoordinates tile = tile_at<BLOCK_M>(place, params.walk);
+  const auto visit_round = [&](u32 round, u32 block_of_round) {
+    TileCoordinates tile;
+    if (!tile_of_round<BLOCK_M, kCausal>(tile, round, block_of_round, walk)) return;
     visit(tile, visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q,
                                                               params.seqlen_kv, params.diagonal));
-    if constexpr (PERSISTENT == 0) return;
+  };
+  if constexpr (PERSISTENT == 0) {
+    visit_round(block / walk.blocks, block % walk.blocks);
+  } else {
+    ATTUNE_NO_UNROLL
+    for (u32 round = 0; round < walk.rounds; ++round)
+      visit_round(round, block);
   }
 }
 
@@ -308,7 +313,7 @@ ATTUNE_KERNEL_ALONE(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + BLOCK_M / 64)
     for_tiles(params, [&](const TileCoordinates& tile, int blocks) { producer.load(tile, blocks); });
   } else {
     claim_registers<kConsumers == 3 ? 160 : 240>();
-    Consumer consumer(params, memory, same_in_warp(warpgroup_index() - 1));
+    Consumer consumer(params, memory, uniform_warpgroup_index() - 1);
     for_tiles(params, [&](const TileCoordinates& tile, int blocks) {
       const int group_row = tile.first_row + kWarpgroupRows * consumer.self;
       Output output;

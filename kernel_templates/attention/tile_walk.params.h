@@ -2,10 +2,11 @@
 #pragma once
 
 struct TileWalkParams {
-  unsigned blocks;         // of the launch
-  unsigned tiles;          // of all heads together
-  unsigned tiles_of_head;  // of BLOCK_M rows
-  unsigned heads_q;        // of a sequence
-  unsigned all_heads;      // heads_q · batch
-  unsigned section_heads;  // heads that are worked on together
+  unsigned blocks;          // that compute a round
+  unsigned rounds;          // in each of which a block computes a tile at most
+  unsigned tiles_of_head;   // of BLOCK_M rows
+  unsigned heads_q;         // of a sequence
+  unsigned all_heads;       // heads_q · batch
+  unsigned section_heads;   // heads that are worked on together
+  unsigned section_rounds;  // rounds they take
 };

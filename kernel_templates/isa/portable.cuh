@@ -122,10 +122,6 @@ ATTUNE_FN void quad_broadcast(Real (&out)[N], const Real (&v)[N], int source) {
   for (int i = 0; i < N; ++i)
     out[i] = __shfl_sync(0xffffffffu, v[i], source, 4);
 }
-// A value that all lanes have anyway: said so, the compiler keeps what comes of it in uniform registers.
-ATTUNE_FN int same_in_warp(int v) {
-  return __shfl_sync(0xffffffffu, v, 0);
-}
 // Whether any lane's condition holds, the same answer in all.
 ATTUNE_FN bool warp_any(bool condition) {
   return __any_sync(0xffffffffu, condition);

@@ -165,9 +165,6 @@ ATTUNE_FN void quad_broadcast(Real (&out)[N], const Real (&v)[N], int source,
   attune_simt_thread* thread = simt::self();
   thread->api->quad_broadcast(thread, out, v, N, source, simt::real_of<Real>(), site);
 }
-ATTUNE_FN int same_in_warp(int v) {
-  return v;
-}
 ATTUNE_FN bool warp_any(bool condition, attune_simt_site site = simt::here()) {
   float any = condition ? 1.0f : 0.0f;
   attune_simt_thread* thread = simt::self();

@@ -12,6 +12,10 @@ ATTUNE_FN int warpgroup_index() {
   return thread_index() / 128;
 }
 
+ATTUNE_FN int uniform_warpgroup_index() {
+  return warpgroup_index();
+}
+
 ATTUNE_FN void warpgroup_barrier(attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
   thread->api->warpgroup_barrier(thread, site);

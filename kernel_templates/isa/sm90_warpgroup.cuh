@@ -24,6 +24,12 @@ ATTUNE_FN int warpgroup_index() {
   return static_cast<int>(threadIdx.x / 128);
 }
 
+// The same, so that the compiler knows it to be equal in all lanes of a warp: descriptors that depend on it
+// are then made in uniform registers, which products take.
+ATTUNE_FN int uniform_warpgroup_index() {
+  return __shfl_sync(0xffffffffu, warpgroup_index(), 0);
+}
+
 // The warpgroup's threads arrive; shared memory written before is visible to them after.
 ATTUNE_FN void warpgroup_barrier() {
   asm volatile("bar.sync %0, 128;" ::"r"(1 + warpgroup_index()) : "memory");

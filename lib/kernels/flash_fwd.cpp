@@ -53,6 +53,7 @@ class FlashFwd final : public Family {
     const TunableValues values = values_for(problem.dtype);
     const bool wide = size_of(problem.dtype) > 2;
     const bool by_engine = flash::has_tensor_copies(problem, device);
+    const bool by_warpgroups = flash::missing_warpgroups_reason(problem, device).empty();
     return ConfigSpace(
         {{"BLOCK_M", values.block_m, "query rows of a block"},
          {"BLOCK_N", values.block_n, "keys of a step"},
@@ -71,6 +72,12 @@ class FlashFwd final : public Family {
           [by_engine](const Config& config) {
             return !by_engine || (config.at("STAGES") == 1 && config.at("Q_IN_REGISTERS") == 0 &&
                                   config.at("KEEP_PLACES") == 0);
+          }},
+         {"where warpgroups can multiply: at most four warps, and threads that copy only for 64 rows of four",
+          [by_warpgroups](const Config& config) {
+            const bool smallest = config.at("BLOCK_M") == 64 && config.at("WARPS") == 4;
+            return !by_warpgroups ||
+                   (config.at("WARPS") <= 4 && (config.at("TENSOR_COPIES") == 1 || smallest));
           }},
          {"a second tile in flight is for four warps",
           [wide](const Config& config) {

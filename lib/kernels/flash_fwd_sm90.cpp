@@ -6,6 +6,7 @@
 #include "flash_fwd_sm90.params.h"
 #include "kernels/families.h"
 #include "kernels/flash.h"
+#include "kernels/tile_walk.h"
 #include "kernels/warpgroups.h"
 
 namespace attune {
@@ -26,15 +27,6 @@ FlashFwdSm90Layout layout_of(const Problem& problem, const Config& config) {
 // The output, scores, and the packed probabilities of the step before.
 int fragments_of(const Problem& problem, const Config& config) {
   return static_cast<int>(problem.head_dim_v) / 2 + config.at("BLOCK_N") * 3 / 4;
-}
-
-// Whose keys and values stay in L2 while their tiles are worked on in the order of their lengths: of 50 MB of
-// an H100, what FlashAttention-3 allots.
-int64_t section_heads_of(const Problem& problem, int64_t seqlen_kv) {
-  constexpr int64_t kSectionBytes = int64_t{32} << 20;
-  if (problem.mask == Mask::none) return 1;  // tiles of a head are equally long and share its keys
-  const int64_t head_bytes = std::max<int64_t>(1, seqlen_kv * (problem.head_dim + problem.head_dim_v) * 2);
-  return std::max<int64_t>(1, kSectionBytes / head_bytes) * (problem.heads_q / problem.heads_kv);
 }
 
 class FlashFwdSm90 final : public Family {
@@ -151,18 +143,16 @@ bool describe_inputs(FlashFwdSm90Params& params, const Inputs& inputs, const Pro
                   shape.box_rows);
 }
 
-TileWalkParams walk_of(const Problem& problem, const LaunchShape& shape, const Arguments& arguments) {
-  const int64_t tiles_of_head = (arguments.seqlen_q + shape.rows - 1) / shape.rows;
-  const int64_t all_heads = arguments.batch * problem.heads_q;
-  const uint32_t tiles = flash::blocks_of(tiles_of_head, problem.heads_q, arguments.batch);
-  const bool shares = shape.persistent && shape.multiprocessors > 0;
-  return {.blocks = shares ? std::min(tiles, static_cast<uint32_t>(shape.multiprocessors)) : tiles,
-          .tiles = tiles,
-          .tiles_of_head = static_cast<uint32_t>(tiles_of_head),
-          .heads_q = static_cast<uint32_t>(problem.heads_q),
-          .all_heads = static_cast<uint32_t>(all_heads),
-          .section_heads = static_cast<uint32_t>(
-              std::min(section_heads_of(problem, arguments.seqlen_kv), std::max<int64_t>(1, all_heads)))};
+TilesToWalk tiles_of(const Problem& problem, const LaunchShape& shape, const Arguments& arguments) {
+  // Of 50 MB of an H100, what FlashAttention-3 allots.
+  constexpr int64_t kCachedBytes = int64_t{32} << 20;
+  const int64_t head_bytes = arguments.seqlen_kv * (problem.head_dim + problem.head_dim_v) * 2;
+  const int64_t kv_heads = std::max<int64_t>(1, kCachedBytes / std::max<int64_t>(1, head_bytes));
+  return {.tiles_of_head = (arguments.seqlen_q + shape.rows - 1) / shape.rows,
+          .heads_q = problem.heads_q,
+          .batch = arguments.batch,
+          .causal = problem.mask != Mask::none,
+          .cached_heads = kv_heads * (problem.heads_q / problem.heads_kv)};
 }
 
 bool FlashFwdSm90::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
@@ -181,11 +171,17 @@ bool FlashFwdSm90::pack(const Problem& problem, const LaunchShape& shape, const 
   params.seqlen_q = static_cast<int>(nq);
   params.seqlen_kv = static_cast<int>(nk);
   params.diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk));
-  params.walk = walk_of(problem, shape, arguments);
-  flash::set_shape(launch, shape, params.walk.blocks);
+  const TilesToWalk tiles = tiles_of(problem, shape, arguments);
+  const uint32_t all_tiles = flash::blocks_of(tiles.tiles_of_head, problem.heads_q, batch);
+  const bool persistent = shape.persistent && shape.multiprocessors > 0;
+  const uint32_t blocks =
+      persistent ? std::min(all_tiles, static_cast<uint32_t>(shape.multiprocessors)) : all_tiles;
+  flash::set_shape(launch, shape, blocks);
   flash::add_forward_regions(launch, problem, arguments);
+  if (blocks == 0) return true;  // nobody asks
 
-  if (batch == 0 || nq == 0) return true;  // nobody asks
+  // NOTE: a persistent kernel walks, whatever the number of its blocks.
+  params.walk = shape.persistent ? persistent_walk(tiles, blocks) : single_walk(tiles);
   constexpr unsigned kAll = 15;
   const unsigned aligned =
       flash::aligned_bit(inputs.q, element, 0) | flash::aligned_bit(inputs.k, element, 1) |

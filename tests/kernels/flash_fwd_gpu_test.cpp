@@ -167,8 +167,11 @@ TEST_CASE("flash_fwd on a GPU is right for random problems", "[gpu]") {
   };
   std::vector<FlashFwdCase> cases;
   for (int i = 0; i < 60; ++i) {
-    Problem problem = problem_of(kDTypes[pick(0, 3)], pick(8, 256), kMasks[pick(0, 1)]);
-    problem.head_dim_v = pick(0, 2) == 0 ? pick(8, 256) : problem.head_dim;
+    // Half of them in panels of 64 columns, which more families take.
+    const bool panels = pick(0, 1) == 0;
+    const auto pick_dim = [&] { return panels ? 64 * pick(1, 4) : pick(8, 256); };
+    Problem problem = problem_of(kDTypes[pick(0, 3)], pick_dim(), kMasks[pick(0, 1)]);
+    problem.head_dim_v = pick(0, 2) == 0 ? pick_dim() : problem.head_dim;
     problem.batch = pick(1, 3);
     problem.heads_kv = pick(1, 3);
     problem.heads_q = problem.heads_kv * pick(1, 4);
@@ -189,8 +192,9 @@ TEST_CASE("flash_fwd on a GPU is right for random problems", "[gpu]") {
 TEST_CASE("every config passes validation and needs what was predicted", "[gpu]") {
   KernelBench bench = KernelBench::on_cuda();
   for (const int64_t head_dim : {64, 128, 256}) {
-    for (const DType dtype : {DType::bf16, DType::f32}) {
-      Problem problem = problem_of(dtype, head_dim, Mask::causal);
+    for (const auto& [dtype, mask] : std::initializer_list<std::pair<DType, Mask>>{
+             {DType::bf16, Mask::causal}, {DType::f16, Mask::none}, {DType::f32, Mask::causal}}) {
+      Problem problem = problem_of(dtype, head_dim, mask);
       problem.seqlen_q = problem.seqlen_kv = 1024;
       const Validation validation(problem);
       std::vector<Candidate> candidates = enumerate_candidates(problem, bench.backend().device(), {});
@@ -203,7 +207,8 @@ TEST_CASE("every config passes validation and needs what was predicted", "[gpu]"
         const Module& module = bench.module(problem, *candidate.family, candidate.config);
         const Comparison comparison =
             validation.check(bench.backend(), *candidate.family, candidate.config, module);
-        INFO(describe(problem) << " with " << to_string(candidate.config) << ": " << comparison.reason);
+        INFO(describe(problem) << " with " << candidate.family->name() << " " << to_string(candidate.config)
+                               << ": " << comparison.reason);
         CHECK(comparison.ok);
         CHECK(module.static_shared_bytes() == 0);
       }
@@ -213,9 +218,12 @@ TEST_CASE("every config passes validation and needs what was predicted", "[gpu]"
 
 TEST_CASE("flash_fwd on a GPU repeats bit for bit, a thousand times", "[gpu]") {
   KernelBench bench = KernelBench::on_cuda();
-  Problem problem = problem_of(DType::bf16, 128, Mask::causal);
-  problem.seqlen_q = problem.seqlen_kv = 1023;
-  check_repeatable(bench, problem, choice_for(problem, bench.backend().device()), 1000);
+  for (const int64_t head_dim : {64, 128, 256}) {
+    Problem problem = problem_of(DType::bf16, head_dim, Mask::causal);
+    problem.batch = 12;  // more tiles than multiprocessors: blocks go on with others
+    problem.seqlen_q = problem.seqlen_kv = 1023;
+    check_repeatable(bench, problem, choice_for(problem, bench.backend().device()), 1000);
+  }
 }
 
 TEST_CASE("small flash_fwd problems for the sanitizers", "[gpu][sanitizer]") {
