@@ -197,23 +197,24 @@ struct Consumer {
   // The rows' outputs, not yet divided by their sums. S of a step is started before P · V of the step before,
   // and exponentiated while that runs.
   ATTUNE_FN void attend(Output& output, Statistics& rows, int group_row, int blocks) {
-    const RingBarriers<1> q = memory.q_barriers(self);
     float score[1][kN][4];
     float correction[2];
     PackedScores<kN> probability;
-    q.await_full(at_q);
+    memory.q_barriers(self).await_full(at_q);
     memory.k_barriers().await_full(at_k);
     warpgroup_arrive();
     start_scores(score, memory.q(self), memory.k(at_k.slot));
     warpgroup_commit();
     warpgroup_wait<0>();
     pin(score[0]);
-    release_keys();
-    exponentiate_scores(score, rows, correction, group_row, (blocks - 1) * BLOCK_N);
+    int first_key = (blocks - 1) * BLOCK_N;
+    release_keys_and_queries(first_key == 0);
+    exponentiate_scores(score, rows, correction, group_row, first_key);
     pack<Element>(probability, score);
 
     ATTUNE_NO_UNROLL
-    for (int first_key = (blocks - 2) * BLOCK_N; first_key >= 0; first_key -= BLOCK_N) {
+    while (first_key > 0) {
+      first_key -= BLOCK_N;
       memory.k_barriers().await_full(at_k);
       if constexpr (TAKE_TURNS != 0) turns.await();
       warpgroup_arrive();
@@ -226,7 +227,7 @@ struct Consumer {
       if constexpr (TAKE_TURNS != 0) turns.pass();
       warpgroup_wait<1>();
       pin(score[0]);
-      release_keys();
+      release_keys_and_queries(first_key == 0);
       const bool moved = exponentiate_scores(score, rows, correction, group_row, first_key);
       // NOTE: waiting in a branch. In straight code ptxas waits first and then exponentiates.
       if (moved) {
@@ -240,8 +241,6 @@ struct Consumer {
       release_values();
       pack<Element>(probability, score);
     }
-    q.release(at_q);  // the next tile's may come
-    at_q.advance();
 
     memory.v_barriers().await_full(at_v);
     warpgroup_arrive();
@@ -272,9 +271,14 @@ struct Consumer {
   }
 
  private:
-  ATTUNE_FN void release_keys() {
+  // After the last scores of a tile Q is done with, too: the next tile's may come.
+  ATTUNE_FN void release_keys_and_queries(bool is_last) {
     memory.k_barriers().release(at_k);
     at_k.advance();
+    if (is_last) {
+      memory.q_barriers(self).release(at_q);
+      at_q.advance();
+    }
   }
   ATTUNE_FN void release_values() {
     memory.v_barriers().release(at_v);
