@@ -55,7 +55,8 @@ class FlashFwdSm90 final : public Family {
          {"steps are long: fragments take most of the registers",
           [problem](const Config& config) {
             const int fragments = fragments_of(problem, config);
-            return consumers_of(config) == 3 ? fragments > 120 : fragments >= 124;
+            const int least = consumers_of(config) == 3 ? 124 : problem.head_dim_v == 64 ? 128 : 156;
+            return fragments >= least;
           }},
          {"a third tile in flight is for short rows and steps",
           [narrow](const Config& config) {
