@@ -120,7 +120,10 @@ double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& con
   const double tiles = std::ceil(static_cast<double>(problem.seqlen_q) / block_m) *
                        static_cast<double>(problem.batch * problem.heads_q);
   const double waves = std::max(1.0, tiles / device.multiprocessors);
-  return (waves < 8 ? std::ceil(waves) : waves) * tile_cycles / device.clock_hz;
+  // Where only one consumer has rows, time goes into bringing keys, and two smaller blocks bring more of
+  // them.
+  const double idle = problem.seqlen_q <= warpgroups::kRows ? 2 : 1;
+  return idle * (waves < 8 ? std::ceil(waves) : waves) * tile_cycles / device.clock_hz;
 }
 
 struct Inputs {
