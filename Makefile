@@ -4,7 +4,7 @@
 #   make check-gpu  on a GPU machine: the GPU tests, then compute-sanitizer over the kernels
 #   make build    build everything          make setup   install what a build needs
 #   make docs     rewrite what README.md and docs/ take from the code and from bench/results
-#   make plots    draw the newest comparison of bench/results into docs/plots (needs Python with matplotlib)
+#   make plots    draw the newest comparisons of bench/results into docs/plots (needs bench/requirements.txt)
 #   make format   rewrite the C and C++ in house style
 #   make lint     clang-tidy and the format check
 #   make clean    remove the build folders (fetched CUDA headers stay)

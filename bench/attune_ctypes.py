@@ -10,7 +10,7 @@ FORWARD, BACKWARD = 0, 1
 TUNING = {"miss": 1, "off": 2, "force": 3}
 DTYPES = {"f16": 1, "bf16": 2, "f32": 3, "f64": 4}
 LAYOUT_STRIDED = 3
-MASK_CAUSAL = 1
+MASK_NONE, MASK_CAUSAL, MASK_CAUSAL_TOP_LEFT = 0, 1, 2
 LOG_WARNING = 2
 SAME_AS_PLAN = -1
 

@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
-"""Compares attune with PyTorch's attention backends, interleaved in one run on this GPU, and stores the figures.
+"""Compares attune with PyTorch's attention backends and with flash-attn, interleaved in one run on this GPU.
 
+    python3 bench/compare.py --quick                 # one cell of each kind, within two minutes
     python3 bench/compare.py --cells peers tuned
 """
 from __future__ import annotations
+
+import time
+
+STARTED = time.monotonic()  # before PyTorch, whose import a bounded run must count
 
 import argparse
 import datetime
@@ -16,30 +21,43 @@ import sys
 import torch
 
 import attune_ctypes
-from carried_over import carried_over
-from cells import SETS, cells_of, peers_of
-from gradients import gradient_error_ratio
-from measuring import TORCH_DTYPES, Timer, error_ratio, flops
-from providers import Attune, Sdpa, SdpaBackward
-from results_file import RESULTS, median, store
+from cells import ALL_PEERS, SETS, cells_of, peers_of
+from deadline import Deadline
+from flash_packages import PACKAGES, installed_packages
+from intervals import ratio_to
+from measuring import Timer
+from providers import Attune
+from report import problem_text, store_all
+from results_file import RESULTS, medians
+from rounds import WARM_UP_CALLS, measure_cell
 
-WARM_UP_CALLS = 3
 CEILING_SIZE = 8192
+QUICK = dict(cells=["quick"], peers=[name for name in ALL_PEERS if name != "math"], rounds=6, calls=6,
+             tuning_seconds=3.0, seconds=105.0,  # of the two minutes
+             out=RESULTS.parent.parent / "build" / "compare")  # its few cells are no comparison to publish
+FULL = dict(cells=["few", "tuned"], peers=ALL_PEERS, rounds=5, calls=12, tuning_seconds=30.0, seconds=None, out=RESULTS)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one cell of each kind, within two minutes")
     parser.add_argument("--lib", help="libattune.so; default the newest below build/")
-    parser.add_argument("--cells", nargs="+", choices=sorted(SETS), default=["quick", "tuned"])
+    parser.add_argument("--cells", nargs="+", choices=sorted(SETS), help=f"default {' '.join(FULL['cells'])}")
+    parser.add_argument("--peers", nargs="+", choices=ALL_PEERS, help="default all there are; quick without math")
     parser.add_argument("--layout", choices=["bshd", "bhsd"], default="bshd", help="memory order of the tensors")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=12, help="timed calls of a round")
+    parser.add_argument("--rounds", type=int, help=f"default {FULL['rounds']}")
+    parser.add_argument("--calls", type=int, help=f"timed calls of a round; default {FULL['calls']}")
+    parser.add_argument("--seconds", type=float, help="begin no cell that would not end by then; default no bound")
     parser.add_argument("--tuning", choices=sorted(attune_ctypes.TUNING), default="miss")
-    parser.add_argument("--tuning-seconds", type=float, default=30, help="bound on tuning, for each cell")
+    parser.add_argument("--tuning-seconds", type=float, help="bound on tuning, for each cell")
     parser.add_argument("--cache-dir", help="attune's cache; default the user's; '' for memory only")
     parser.add_argument("--commit", help="of attune; default git's")
-    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
-    return parser.parse_args()
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the JSON, CSV and Markdown files")
+    arguments = parser.parse_args()
+    for name, value in (QUICK if arguments.quick else FULL).items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+    return arguments
 
 
 def output_of(*command: str) -> str | None:
@@ -52,7 +70,8 @@ def output_of(*command: str) -> str | None:
 def git_commit() -> str:
     folder = str(pathlib.Path(__file__).resolve().parent)
     commit = output_of("git", "-C", folder, "rev-parse", "--short", "HEAD") or "unknown"
-    return commit + ("-dirty" if output_of("git", "-C", folder, "status", "--porcelain", "--untracked-files=no") else "")
+    changed = output_of("git", "-C", folder, "status", "--porcelain", "--untracked-files=no")
+    return commit + ("-dirty" if changed else "")
 
 
 def nvrtc_version(library: attune_ctypes.Library) -> str | None:
@@ -62,72 +81,6 @@ def nvrtc_version(library: attune_ctypes.Library) -> str | None:
         if found:
             return found.group(1)
     return None
-
-
-def make_tensors(cell: dict, layout: str) -> list[torch.Tensor]:
-    """q, k, v, and for backward dout, as [batch, head, row, column] views of memory in that layout."""
-    generator = torch.Generator("cuda").manual_seed(1)
-
-    def make(heads: int, rows: int, columns: int) -> torch.Tensor:
-        shape = (cell["b"], rows, heads, columns) if layout == "bshd" else (cell["b"], heads, rows, columns)
-        tensor = torch.randn(shape, generator=generator, device="cuda").to(TORCH_DTYPES[cell["dtype"]])
-        return tensor.transpose(1, 2) if layout == "bshd" else tensor
-
-    tensors = [make(cell["hq"], cell["nq"], cell["d_qk"]), make(cell["hkv"], cell["nk"], cell["d_qk"]),
-               make(cell["hkv"], cell["nk"], cell["d_v"])]
-    return [*tensors, make(cell["hq"], cell["nq"], cell["d_v"])] if cell["op"] == "bwd" else tensors
-
-
-def make_provider(name: str, attune: Attune, cell: dict, tensors):
-    if name == "attune":
-        return attune.plan(cell, tensors)
-    return (SdpaBackward if cell["op"] == "bwd" else Sdpa)(name, cell, tensors)
-
-
-def warmed_up(name: str, attune: Attune, cell: dict, tensors):
-    """A provider that has run, and its error. Raises RuntimeError when it cannot do the cell or does it wrong."""
-    provider = make_provider(name, attune, cell, tensors)
-    try:
-        with provider.scope():
-            for _ in range(WARM_UP_CALLS):
-                out = provider()
-            torch.cuda.synchronize()
-        error = (gradient_error_ratio if cell["op"] == "bwd" else error_ratio)(cell, tensors, out)
-        if not error <= 1:
-            raise RuntimeError(f"WRONG: {error:.3g} times the tolerance")
-    except RuntimeError:
-        provider.close()
-        raise
-    return provider, error
-
-
-def measure_cell(cell: dict, attune: Attune, timer: Timer, rounds: int, layout: str) -> dict:
-    """One row of the results: medians of rounds in which the providers take turns."""
-    tensors = make_tensors(cell, layout)
-    names = ["attune", *peers_of(cell)]
-    row = {**cell, "tflops": {name: None for name in names}, "config": None, "match": None, "error": None,
-           "refused": {}, "carried_over": carried_over(cell)}
-    providers = {}
-    for name in names:
-        try:
-            providers[name], error = warmed_up(name, attune, cell, tensors)
-        except RuntimeError as refusal:  # out of memory is one, too
-            row["refused"][name] = str(refusal).split("\n")[0]
-            continue
-        row["tflops"][name] = []
-        if name == "attune":
-            row.update(config=providers[name].config, match=providers[name].match, error=error)
-    order = list(providers)
-    for turn in range(rounds):
-        order = order[1:] + order[:1]  # nobody is always first
-        for name in order:
-            with providers[name].scope():
-                seconds = timer.median_seconds(providers[name])
-            row["tflops"][name].append(round(flops(cell) / seconds * 1e-12, 2))
-    torch.cuda.synchronize()
-    for provider in providers.values():
-        provider.close()
-    return row
 
 
 class Ceiling:
@@ -146,12 +99,13 @@ class Ceiling:
 
 
 def print_row(row: dict) -> None:
-    shape = f"{row['op']} {row['dtype']:>4} B={row['b']:<3} H={row['hq']}/{row['hkv']:<3} N={row['nq']:<6} D={row['d_qk']:<4}"
-    medians = {name: median(values) for name, values in row["tflops"].items()}
-    figures = "  ".join(f"{name} {value:7.1f}" if value else f"{name}    none" for name, value in medians.items())
-    best_peer = max((value for name, value in medians.items() if name != "attune" and value), default=None)
-    ratio = f"{medians['attune'] / best_peer:5.2f} of the best peer" if best_peer and medians["attune"] else ""
-    print(f"{shape} {'causal' if row['causal'] else '      '} {figures}  {ratio}")
+    figures = "  ".join(f"{name} {value:.1f}" for name, value in medians(row).items())
+    print(f"{problem_text(row)}: {figures} TFLOP/s")
+    ratios = {name: ratio_to(row, name) for name in row["tflops"] if name != "attune"}
+    texts = [f"{name} {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f}, {ratio.verdict})"
+             for name, ratio in ratios.items() if ratio]
+    if texts:
+        print("     attune / " + ", ".join(texts))
     if row["config"]:
         print(f"     {row['config']} ({row['match']}, error {row['error']:.2f} of the tolerance)")
     for name, figure in row["carried_over"].items():
@@ -167,8 +121,34 @@ def describe_run(arguments: argparse.Namespace, library: attune_ctypes.Library) 
             "commit": arguments.commit or git_commit(),
             "driver": output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"),
             "cuda": torch.version.cuda, "torch": torch.__version__, "cudnn": str(torch.backends.cudnn.version()),
-            "nvrtc": nvrtc_version(library), "layout": arguments.layout, "rounds": arguments.rounds,
-            "calls": arguments.calls, "tuning": arguments.tuning}
+            "nvrtc": nvrtc_version(library), "packages": installed_packages(), "layout": arguments.layout,
+            "rounds": arguments.rounds, "calls": arguments.calls, "tuning": arguments.tuning}
+
+
+def compare(arguments: argparse.Namespace, description: dict, attune: Attune, timer: Timer) -> dict:
+    """Measures cell after cell and stores what there is after each: a run that is cut short keeps it."""
+    cells = cells_of(arguments.cells)
+    deadline = Deadline(STARTED, arguments.seconds, len(cells))
+    ceiling = Ceiling(timer)
+    there = [name for name in arguments.peers if name not in PACKAGES or name in description["packages"]]
+    print("not installed: " + (", ".join(name for name in arguments.peers if name not in there) or "nothing"))
+    result = {**description, "complete": False, "ceiling_tflops": [], "rows": []}
+    for cell in cells:
+        if not deadline.begins_cell():
+            print(f"left out: {len(cells) - len(result['rows'])} cells, {deadline.left():.0f} s are left")
+            break
+        result["ceiling_tflops"].append(ceiling.tflops())
+        result["rows"].append(measure_cell(cell, peers_of(cell, there), attune, timer, deadline, arguments.rounds,
+                                           arguments.layout))
+        result["complete"] = len(result["rows"]) == len(cells)
+        stored = store_all(result, arguments.out)
+        print_row(result["rows"][-1])
+        deadline.ended_cell()
+        torch.cuda.empty_cache()
+    if not result["rows"]:
+        raise SystemExit("no cell could be begun in that time")
+    print("stored " + ", ".join(map(str, stored)))
+    return result
 
 
 def main() -> int:
@@ -180,18 +160,9 @@ def main() -> int:
     timer = Timer(arguments.calls)  # its first allocation makes the context that attune binds
     library = attune_ctypes.Library(attune_ctypes.find_library(arguments.lib))
     attune = Attune(library, arguments.tuning, arguments.tuning_seconds, arguments.cache_dir)
-    ceiling = Ceiling(timer)
-    cells = cells_of(arguments.cells)
-    result = {**describe_run(arguments, library), "complete": False, "ceiling_tflops": [], "rows": []}
-    for cell in cells:
-        result["ceiling_tflops"].append(ceiling.tflops())
-        result["rows"].append(measure_cell(cell, attune, timer, arguments.rounds, arguments.layout))
-        result["complete"] = len(result["rows"]) == len(cells)
-        path = store(result, arguments.out)  # now: a run that is cut short keeps what it has
-        print_row(result["rows"][-1])
-        torch.cuda.empty_cache()
+    result = compare(arguments, describe_run(arguments, library), attune, timer)
     attune.close()
-    print(f"ceiling {statistics.median(result['ceiling_tflops']):.1f} TFLOP/s; stored {path}")
+    print(f"ceiling {statistics.median(result['ceiling_tflops']):.1f} TFLOP/s; {time.monotonic() - STARTED:.0f} s")
     return 1 if any("attune" in row["refused"] for row in result["rows"]) else 0
 
 

@@ -5,6 +5,7 @@ import math
 
 import torch
 
+from cells import mask_offset
 from measuring import TILE_ROWS, TORCH_DTYPES, ratio_of
 
 CHUNK_ROWS = 1024  # query rows whose scores are in memory at once
@@ -19,22 +20,23 @@ class HeadGradients:
         self.cell, self.scale, self.round_to = cell, 1 / math.sqrt(cell["d_qk"]), round_to
         self.q, self.dout = q[b, h].to(dtype), dout[b, h].to(dtype)
         self.k, self.v = k[b, kv_head].to(dtype), v[b, kv_head].to(dtype)
-        self.lse = torch.cat([torch.logsumexp(self.scores(rows), dim=1) for rows in self.chunks()])
+        lse = torch.cat([torch.logsumexp(self.scores(rows), dim=1) for rows in self.chunks()])
+        self.lse = lse.masked_fill(lse == -math.inf, math.inf)  # a fully masked row has P = 0
         o = torch.cat([self.rounded(torch.exp(self.scores(rows) - self.lse[rows, None])) @ self.v
                        for rows in self.chunks()])
         self.delta = (self.rounded(o) * self.dout).sum(dim=1)
 
     def chunks(self) -> list[torch.Tensor]:
-        return list(torch.arange(self.cell["nq"], device="cuda").split(CHUNK_ROWS))
+        return list(torch.arange(self.cell["nq"], device=self.q.device).split(CHUNK_ROWS))
 
     def rounded(self, values: torch.Tensor) -> torch.Tensor:
         return values if self.round_to is None else values.to(self.round_to).to(values.dtype)
 
     def scores(self, rows: torch.Tensor, keys: torch.Tensor | None = None) -> torch.Tensor:
-        keys = torch.arange(self.cell["nk"], device="cuda") if keys is None else keys
+        keys = torch.arange(self.cell["nk"], device=self.q.device) if keys is None else keys
         scores = self.q[rows] @ self.k[keys].T * self.scale
         if self.cell["causal"]:
-            scores.masked_fill_(keys[None, :] > rows[:, None] + self.cell["nk"] - self.cell["nq"], -math.inf)
+            scores.masked_fill_(keys[None, :] > rows[:, None] + mask_offset(self.cell), -math.inf)
         return scores
 
     def p_and_ds(self, rows: torch.Tensor, keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -43,7 +45,7 @@ class HeadGradients:
         return self.rounded(p), self.rounded(ds)
 
     def dq(self, rows: torch.Tensor) -> torch.Tensor:
-        keys = torch.arange(self.cell["nk"], device="cuda")
+        keys = torch.arange(self.cell["nk"], device=self.q.device)
         return self.p_and_ds(rows, keys)[1] @ self.k * self.scale
 
     def dk_and_dv(self, keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,10 +57,10 @@ class HeadGradients:
         return dk * self.scale, dv
 
 
-def tiles_of(rows: int) -> list[torch.Tensor]:
+def tiles_of(rows: int, device: torch.device) -> list[torch.Tensor]:
     """The first and the last tile."""
     last = max(0, rows - TILE_ROWS)
-    return [torch.arange(first, min(first + TILE_ROWS, rows), device="cuda") for first in sorted({0, last})]
+    return [torch.arange(first, min(first + TILE_ROWS, rows), device=device) for first in sorted({0, last})]
 
 
 def corners(cell: dict) -> list[tuple[int, int]]:
@@ -71,9 +73,9 @@ def gradient_tiles(cell: dict, tensors, dtype: torch.dtype, round_to: torch.dtyp
     group = cell["hq"] // cell["hkv"]
     for b, kv_head in corners(cell):
         heads = [HeadGradients(cell, tensors, b, kv_head * group + i, dtype, round_to) for i in range(group)]
-        for rows in tiles_of(cell["nq"]):
+        for rows in tiles_of(cell["nq"], tensors[0].device):
             yield "dq", b, kv_head * group, rows, heads[0].dq(rows)
-        for keys in tiles_of(cell["nk"]):
+        for keys in tiles_of(cell["nk"], tensors[0].device):
             parts = [head.dk_and_dv(keys) for head in heads]
             yield "dk", b, kv_head, keys, sum(part[0] for part in parts)
             yield "dv", b, kv_head, keys, sum(part[1] for part in parts)

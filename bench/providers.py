@@ -2,27 +2,39 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
+import math
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 
 import attune_ctypes as c
+from cells import mask_offset
 
 SDPA_BACKENDS = {"fa2": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION,
                  "efficient": SDPBackend.EFFICIENT_ATTENTION, "math": SDPBackend.MATH}
 
 
 class Sdpa:
-    """One backend of PyTorch's scaled_dot_product_attention; refuses by RuntimeError what it cannot do."""
+    """One backend of PyTorch's scaled_dot_product_attention; refuses by an exception what it cannot do."""
 
     def __init__(self, name: str, cell: dict, tensors):
         self.backend = SDPA_BACKENDS[name]
         self.tensors = tensors
-        self.options = dict(is_causal=cell["causal"], enable_gqa=cell["hq"] != cell["hkv"])
-        if cell["causal"] and cell["nq"] != cell["nk"]:
-            raise RuntimeError("is_causal of PyTorch aligns to the top left, attune to the bottom right")
+        self.options = dict(enable_gqa=cell["hq"] != cell["hkv"])
+        if cell["causal"] and mask_offset(cell) != 0:  # is_causal aligns to the top left
+            self.options["attn_mask"] = causal_lower_right(cell["nq"], cell["nk"])
+        else:
+            self.options["is_causal"] = cell["causal"]
+
+    def on(self, tensors) -> Sdpa:
+        """The same on other tensors of the same shapes; so of every provider."""
+        other = copy.copy(self)
+        other.tensors = tensors
+        return other
 
     def scope(self):
         return sdpa_kernel(self.backend)
@@ -34,26 +46,34 @@ class Sdpa:
         pass
 
 
-class SdpaBackward(Sdpa):
-    """The gradients, through autograd; the forward pass runs once and is not timed."""
+class Gradients:
+    """The gradients of what a provider computes, through autograd; the forward pass runs once and is not timed."""
 
-    def __init__(self, name: str, cell: dict, tensors):
-        super().__init__(name, cell, [tensor.detach().requires_grad_() for tensor in tensors[:3]])
+    def __init__(self, make, cell: dict, tensors):
+        self.inputs = [tensor.detach().requires_grad_() for tensor in tensors[:3]]
         self.dout = tensors[3]
-        with self.scope():
-            self.out = super().__call__()
+        self.forward = make(cell, self.inputs)
+        with self.forward.scope():
+            self.out = self.forward()
+
+    def scope(self):
+        return self.forward.scope()
 
     def __call__(self) -> tuple[torch.Tensor, ...]:
-        return torch.autograd.grad(self.out, self.tensors, self.dout, retain_graph=True)
+        return torch.autograd.grad(self.out, self.inputs, self.dout, retain_graph=True)
+
+    def close(self) -> None:
+        self.forward.close()
 
 
 class Attune:
-    """An attune context on the current device; plan() gives callables."""
+    """An attune context, on PyTorch's current GPU unless another device is asked for; plan() gives callables."""
 
-    def __init__(self, library: c.Library, tuning: str, tuning_seconds: float, cache_dir: str | None):
+    def __init__(self, library: c.Library, tuning: str, tuning_seconds: float, cache_dir: str | None,
+                 device: str = "cuda"):
         self.library = library
         # The default bound on scratch memory, 256 MiB, is less than the tensors of a cell.
-        options = c.ContextOptions(device=b"cuda", tuning=c.TUNING[tuning], tuning_seconds=tuning_seconds,
+        options = c.ContextOptions(device=device.encode(), tuning=c.TUNING[tuning], tuning_seconds=tuning_seconds,
                                    tuning_scratch_bytes=4 << 30,
                                    cache_dir=None if cache_dir is None else cache_dir.encode(),
                                    log_level=c.LOG_WARNING)
@@ -74,32 +94,52 @@ class AttunePlan:
 
     def __init__(self, attune: Attune, cell: dict, tensors):
         self.library, self.plan = attune.library, ctypes.c_void_p()
-        self.tensors = tensors
+        self.attune, self.cell, self.tensors = attune, cell, tensors
         desc = c.AttentionDesc(operation=self.operation, dtype=c.DTYPES[cell["dtype"]], layout=c.LAYOUT_STRIDED,
-                               mask=c.MASK_CAUSAL if cell["causal"] else 0, heads_q=cell["hq"],
-                               heads_kv=cell["hkv"], head_dim=cell["d_qk"], head_dim_v=cell["d_v"],
-                               max_batch=cell["b"], max_seqlen_q=cell["nq"], max_seqlen_kv=cell["nk"])
+                               mask=self._mask(cell), heads_q=cell["hq"], heads_kv=cell["hkv"],
+                               head_dim=cell["d_qk"], head_dim_v=cell["d_v"], max_batch=cell["b"],
+                               max_seqlen_q=cell["nq"], max_seqlen_kv=cell["nk"])
         self.library.call("attune_plan_create", ctypes.byref(self.plan), attune.context, ctypes.byref(desc))
-        self.args = self._arguments(attune, cell)
+        self.args = self._arguments()
         size = ctypes.c_size_t()
         self.library.call("attune_plan_get_workspace_size", self.plan, ctypes.byref(size))
-        # From PyTorch's allocator: 512-byte aligned.
-        self.workspace = torch.empty(max(size.value, 1), dtype=torch.uint8, device="cuda")
+        room = torch.empty(size.value + 256, dtype=torch.uint8, device=tensors[0].device)
+        self.workspace = room[-room.data_ptr() % 256:]
         self.workspace_bytes = size.value
         self.library.call("attune_workspace_init", self.plan, self.workspace.data_ptr(), size.value, self._stream())
 
-    def _arguments(self, attune: Attune, cell: dict) -> c.AttentionArgs:
+    def _arguments(self) -> c.AttentionArgs:
         q, k, v = self.tensors[:3]
-        self.out = torch.full_like(q, float("nan"))
+        self.out = self._output()
         return c.AttentionArgs(q=self._tensor(q), k=self._tensor(k), v=self._tensor(v), o=self._tensor(self.out))
+
+    def _output(self) -> torch.Tensor:
+        """Of q's memory order and v's columns, NaN until it is written."""
+        q, _, v = self.tensors[:3]
+        b, h, n, _ = q.shape
+        rows_outside = q.stride(2) > q.stride(1)  # batch, row, head, column
+        out = q.new_full((b, n, h, v.shape[3]) if rows_outside else (b, h, n, v.shape[3]), math.nan)
+        return out.transpose(1, 2) if rows_outside else out
+
+    def on(self, tensors) -> AttunePlan:
+        """The plan is immutable and shared; calls on one stream may share the workspace, too."""
+        other = copy.copy(self)
+        other.tensors = tensors
+        other.args = other._arguments()
+        return other
+
+    @staticmethod
+    def _mask(cell: dict) -> int:
+        if not cell["causal"]:
+            return c.MASK_NONE
+        return c.MASK_CAUSAL_TOP_LEFT if cell.get("top_left") else c.MASK_CAUSAL
 
     @staticmethod
     def _tensor(tensor: torch.Tensor) -> c.Tensor:
         return c.Tensor(tensor.data_ptr(), (ctypes.c_int64 * 4)(*tensor.stride()))
 
-    @staticmethod
-    def _stream() -> int:
-        return torch.cuda.current_stream().cuda_stream
+    def _stream(self) -> int:
+        return torch.cuda.current_stream().cuda_stream if self.tensors[0].is_cuda else 0
 
     def scope(self):
         return contextlib.nullcontext()
@@ -130,16 +170,18 @@ class AttuneBackwardPlan(AttunePlan):
 
     operation = c.BACKWARD
 
-    def _arguments(self, attune: Attune, cell: dict) -> c.AttentionArgs:
+    def _arguments(self) -> c.AttentionArgs:
         q, k, v, dout = self.tensors
-        forward = AttunePlan(attune, {**cell, "op": "fwd"}, self.tensors)
-        self.lse = torch.empty(q.shape[:3], dtype=torch.float32, device="cuda")
+        forward = AttunePlan(self.attune, {**self.cell, "op": "fwd"}, self.tensors)
+        # As backward wants it: dense, in f32, for f64 in that.
+        self.lse = torch.empty(q.shape[:3], dtype=torch.promote_types(q.dtype, torch.float32), device=q.device)
         forward.args.lse = self.lse.data_ptr()
         forward()
-        torch.cuda.synchronize()
+        if q.is_cuda:
+            torch.cuda.synchronize()
         self.out = forward.out
         forward.close()
-        self.gradients = tuple(torch.full_like(tensor, float("nan")) for tensor in (q, k, v))
+        self.gradients = tuple(torch.full_like(tensor, math.nan) for tensor in (q, k, v))
         dq, dk, dv = (self._tensor(tensor) for tensor in self.gradients)
         return c.AttentionArgs(q=self._tensor(q), k=self._tensor(k), v=self._tensor(v), o=self._tensor(self.out),
                                lse=self.lse.data_ptr(), dout=self._tensor(dout), dq=dq, dk=dk, dv=dv)

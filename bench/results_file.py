@@ -43,27 +43,35 @@ def medians(row: dict) -> dict[str, float]:
     return {name: value for name, value in found.items() if value}
 
 
+def figures_of(row: dict) -> dict[str, float]:
+    """Medians, and what is carried over from elsewhere."""
+    return {**medians(row), **{name: figure["tflops"] for name, figure in row.get("carried_over", {}).items()}}
+
+
 def load(path: pathlib.Path) -> dict:
     return json.loads(path.read_text())
 
 
-def grid_rows(result: dict, dtype: str = "bf16") -> list[dict]:
-    """Rows of the cells every comparison has: square, as many kv heads as heads, with a time of attune's."""
+def grid_rows(result: dict, dtype: str = "bf16", op: str = "fwd") -> list[dict]:
+    """Rows of the grid every comparison has: square, no grouped heads, equal work, with a time of attune's."""
     return [row for row in result["rows"]
-            if row["dtype"] == dtype and row["op"] == "fwd" and row["hq"] == row["hkv"] and row["nq"] == row["nk"]
-            and "attune" in medians(row)]
+            if (row["dtype"], row["op"]) == (dtype, op) and row["hq"] == row["hkv"] and row["nq"] == row["nk"]
+            and row["d_qk"] == row["d_v"] and row["b"] * row["nq"] == 16384 and row["hq"] * row["d_qk"] == 2048
+            and "timing" not in row and "attune" in medians(row)]
 
 
-def newest(folder: pathlib.Path = RESULTS, dtype: str = "bf16") -> pathlib.Path:
+def newest(folder: pathlib.Path = RESULTS, dtype: str = "bf16", op: str = "fwd") -> pathlib.Path:
     """The last comparison, by when it began, of several lengths at several head dimensions, and complete."""
     found = []
     for path in folder.glob("*.json"):
         result = load(path)
-        if not isinstance(result, dict) or "date" not in result or result.get("complete") is False:
-            continue  # of attune-tune or attune-bench, or cut short
-        rows = grid_rows(result, dtype)
+        if not isinstance(result, dict) or not {"date", "ceiling_tflops"} <= result.keys():
+            continue  # of attune-tune, attune-bench or training
+        if result.get("complete") is False:
+            continue
+        rows = grid_rows(result, dtype, op)
         if len({row["nq"] for row in rows}) > 1 and len({row["d_qk"] for row in rows}) > 1:
             found.append((result.get("started", result["date"]), path.name, path))
     if not found:
-        raise SystemExit(f"{folder}: no comparison of several lengths and head dimensions in {dtype}")
+        raise SystemExit(f"{folder}: no {op} comparison of several lengths and head dimensions in {dtype}")
     return max(found)[2]

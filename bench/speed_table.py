@@ -1,57 +1,57 @@
 #!/usr/bin/env python3
 """Writes the figures of a comparison into README.md, between its marker comments, so that none is copied by hand.
 
-    python3 bench/speed_table.py            # the newest comparison of bench/results
+    python3 bench/speed_table.py            # the newest comparisons of bench/results
     python3 bench/speed_table.py --check    # exit status 1 when README says something else
 """
 from __future__ import annotations
 
 import argparse
-import math
 import pathlib
 import statistics
 import sys
 
-from results_file import RESULTS, grid_rows, load, medians, newest
+from cells import EVENTS, REPLAY, timing_of
+from intervals import geometric_mean, ratio_to
+from report import figure_text
+from results_file import RESULTS, figures_of, grid_rows, load, newest
 
 ROOT = RESULTS.parent.parent
 OPEN, CLOSE = "<!-- measured: speed -->\n", "<!-- /measured -->\n"
-PROVIDERS = {"attune": "attune", "fa2": "FA2", "cudnn": "cuDNN", "efficient": "memory-efficient",
-             "triton": "Triton ¹"}
+PROVIDERS = {"attune": "attune", "fa2": "FA2", "cudnn": "cuDNN", "flex": "FlexAttention",
+             "flash-attn-2": "flash-attn 2", "flash-attn-3": "flash-attn 3", "flash-attn-4": "flash-attn 4",
+             "efficient": "memory-efficient", "triton": "Triton ¹"}
+RATIOS = {"fa2": "attune / FA2", "cudnn": "attune / cuDNN"}
 SHOWN_LENGTHS = (2048, 4096, 16384)  # the rest is in the file and in the plots
 
 
-def geometric_mean(rows: list[dict], peer: str) -> tuple[float, int]:
-    """Of attune over a peer, and of how many cells."""
-    ratios = [medians(row)["attune"] / medians(row)[peer] for row in rows if peer in medians(row)]
-    return (math.exp(statistics.fmean(map(math.log, ratios))), len(ratios)) if ratios else (math.nan, 0)
-
-
-def figures_of(row: dict) -> dict[str, float]:
-    carried = {name: figure["tflops"] for name, figure in row.get("carried_over", {}).items()}
-    return {**medians(row), **carried}
-
-
 def table(rows: list[dict]) -> str:
+    """TFLOP/s; microseconds of rows that were timed by replay."""
     used = [name for name in PROVIDERS if any(name in figures_of(row) for row in rows)]
-    lines = ["| dtype | heads | N | D | causal | " + " | ".join(PROVIDERS[name] for name in used) + " | attune / FA2 |",
-             "|---|---|---|---|---|" + "---|" * len(used) + "---|"]
+    ratios = [peer for peer in RATIOS if any(ratio_to(row, peer) for row in rows)]
+    heads = ["dtype", "batch", "heads", "N", "D", "causal", *(PROVIDERS[name] for name in used),
+             *(RATIOS[peer] for peer in ratios)]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for row in rows:
-        figures = figures_of(row)
-        ratio = f"{figures['attune'] / figures['fa2']:.2f}" if {"attune", "fa2"} <= figures.keys() else ""
-        values = [f"{figures[name]:.0f}" if name in figures else "" for name in used]
-        shape = [row["dtype"], f"{row['hq']}/{row['hkv']}", str(row["nk"]), str(row["d_qk"]),
+        shape = [row["dtype"], str(row["b"]), pair(row["hq"], row["hkv"], "/", always=True),
+                 pair(row["nq"], row["nk"], " x "), pair(row["d_qk"], row["d_v"], "/"),
                  "yes" if row["causal"] else "no"]
-        lines.append("| " + " | ".join(shape + values + [ratio]) + " |")
+        found = {peer: ratio_to(row, peer) for peer in ratios}
+        lines.append("| " + " | ".join(shape + [figure_text(row, name) for name in used] +
+                                       [f"{found[peer].value:.2f}" if found[peer] else "" for peer in ratios]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def means_text(result: dict) -> str:
+def pair(first: int, second: int, between: str, always: bool = False) -> str:
+    return f"{first}{between}{second}" if always or first != second else str(first)
+
+
+def means_text(result: dict, op: str) -> str:
     sentences = []
     for dtype in ("bf16", "f16"):
-        rows = grid_rows(result, dtype)
+        rows = grid_rows(result, dtype, op)
         parts = []
-        for peer, name in (("fa2", "FlashAttention-2"), ("cudnn", "cuDNN")):
+        for peer, name in (("fa2", "FlashAttention-2"), ("cudnn", "cuDNN"), ("flex", "FlexAttention")):
             mean, count = geometric_mean(rows, peer)
             if count > 1:
                 parts.append(f"{mean:.2f} of {name} ({count} cells)")
@@ -60,15 +60,38 @@ def means_text(result: dict) -> str:
     return "\n".join(sentences)
 
 
-def speed_markdown(result: dict, path: str) -> str:
-    rows = [row for row in result["rows"] if row["nq"] in SHOWN_LENGTHS and figures_of(row)]
+def origin_text(result: dict, path: str) -> str:
     ceiling = statistics.median(result["ceiling_tflops"])
     name = pathlib.PurePosixPath(path).name
-    text = (f"{result['gpu']}, {result['date']}, forward, TFLOP/s: medians of {result['rounds']} interleaved rounds, "
-            f"L2 flushed, from\n[{name}]({path}). An 8192³ bf16 matrix product reached {ceiling:.0f} in the\nsame "
-            f"run.\n{means_text(result)}\n\n{table(rows)}")
+    return (f"medians of {result['rounds']} interleaved rounds, L2 flushed, from\n[{name}]({path}). "
+            f"An 8192³ bf16 matrix product reached {ceiling:.0f} in the\nsame run.")
+
+
+def rows_of_pass(result: dict, op: str) -> list[dict]:
+    return [row for row in result["rows"] if row["op"] == op and timing_of(row) == EVENTS and row["nq"] == row["nk"]
+            and row["nq"] in SHOWN_LENGTHS and figures_of(row)]
+
+
+def forward_markdown(result: dict, path: str) -> str:
+    rows = rows_of_pass(result, "fwd")
+    text = (f"{result['gpu']}, {result['date']}, forward, TFLOP/s: {origin_text(result, path)}\n"
+            f"{means_text(result, 'fwd')}\n\n{table(rows)}")
+    replayed = [row for row in result["rows"] if timing_of(row) == REPLAY and figures_of(row)]
+    if replayed:
+        text += (f"\nSmall problems and decoding, microseconds of GPU time by replay of a captured graph on rotating "
+                 f"tensors, same run:\n\n{table(replayed)}")
     sources = {figure["source"] for row in rows for figure in row.get("carried_over", {}).values()}
     return text + "".join(f"\n¹ Carried over: {source}.\n" for source in sorted(sources))
+
+
+def backward_markdown(result: dict, path: str) -> str:
+    return (f"{result['gpu']}, {result['date']}, backward, TFLOP/s: {origin_text(result, path)}\n"
+            f"{means_text(result, 'bwd')}\n\n{table(rows_of_pass(result, 'bwd'))}")
+
+
+def speed_markdown(forward: pathlib.Path, backward: pathlib.Path) -> str:
+    parts = [(forward_markdown, forward), (backward_markdown, backward)]
+    return "\n".join(write(load(path), path.relative_to(ROOT).as_posix()) for write, path in parts)
 
 
 def replaced(document: str, block: str) -> str:
@@ -81,13 +104,13 @@ def replaced(document: str, block: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("results", nargs="?", type=pathlib.Path, help="default: the newest comparison")
+    parser.add_argument("results", nargs="?", type=pathlib.Path, help="of forward; default: the newest comparison")
     parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 when it differs")
     arguments = parser.parse_args()
     path = (arguments.results or newest()).resolve()
     readme = ROOT / "README.md"
     before = readme.read_text()
-    after = replaced(before, speed_markdown(load(path), path.relative_to(ROOT).as_posix()))
+    after = replaced(before, speed_markdown(path, newest(op="bwd").resolve()))
     if after == before:
         return 0
     if arguments.check:

@@ -32,6 +32,9 @@
 #define SEPARATE \
   0  // 1: a block computes dK or dV, for head dimensions whose two sums do not fit the registers
 #endif
+#ifndef TENSOR_PRODUCTS
+#define TENSOR_PRODUCTS 0  // 1: f32 products on tensor cores, each as three of TF32
+#endif
 
 // The problem.
 #ifndef ELEMENT
@@ -60,6 +63,8 @@
 #include "tile/store.cuh"
 #if ELEMENT_BYTES == 2
 #include "tile/products_mma.cuh"
+#elif TENSOR_PRODUCTS
+#include "tile/products_tf32.cuh"
 #else
 #include "tile/products_fma.cuh"
 #endif
@@ -69,7 +74,8 @@ namespace attune {
 using Element = ELEMENT;
 using Real = RealOf<Element>;
 
-constexpr FlashBwdDkvLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V, BLOCK_M, BLOCK_N, STAGES};
+constexpr FlashBwdDkvLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V,          BLOCK_M,
+                                    BLOCK_N,       STAGES,   TENSOR_PRODUCTS != 0};
 constexpr int kThreads = 32 * WARPS;
 constexpr int kDim = kLayout.padded_dim();
 constexpr int kDimV = kLayout.padded_dim_v();

@@ -26,6 +26,9 @@
 #ifndef QUERIES_IN_REGISTERS
 #define QUERIES_IN_REGISTERS 0  // 1: fragments of Q and dO are loaded once and kept (16-bit elements only)
 #endif
+#ifndef TENSOR_PRODUCTS
+#define TENSOR_PRODUCTS 0  // 1: f32 products on tensor cores, each as three of TF32
+#endif
 
 // The problem.
 #ifndef ELEMENT
@@ -54,6 +57,8 @@
 #include "tile/store.cuh"
 #if ELEMENT_BYTES == 2
 #include "tile/products_mma.cuh"
+#elif TENSOR_PRODUCTS
+#include "tile/products_tf32.cuh"
 #else
 #include "tile/products_fma.cuh"
 #endif
@@ -63,7 +68,8 @@ namespace attune {
 using Element = ELEMENT;
 using Real = RealOf<Element>;
 
-constexpr FlashBwdDqLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V, BLOCK_M, BLOCK_N, STAGES};
+constexpr FlashBwdDqLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V,          BLOCK_M,
+                                   BLOCK_N,       STAGES,   TENSOR_PRODUCTS != 0};
 constexpr int kThreads = 32 * WARPS;
 constexpr int kDim = kLayout.padded_dim();
 constexpr int kDimV = kLayout.padded_dim_v();

@@ -12,14 +12,18 @@ struct FlashBwdDqLayout {
   int block_m;     // query rows of a block
   int block_n;     // keys of a step
   int stages;      // K and V tiles in flight
+  bool tensor_products =
+      false;  // of f32: rows of whole eights of chunks, so that products read no bank twice
 
-  // Columns a product runs over: whole k-steps of 16, zero beyond the head dimension.
-  static constexpr int padded(int dim) { return (dim + 15) / 16 * 16; }
+  // Columns a product runs over: whole k-steps of 16, or groups of 32, zero beyond the head dimension.
+  constexpr int padded(int dim) const {
+    return tensor_products ? (dim + 31) / 32 * 32 : (dim + 15) / 16 * 16;
+  }
   constexpr int padded_dim() const { return padded(head_dim); }
   constexpr int padded_dim_v() const { return padded(head_dim_v); }
 
   constexpr int row_chunks(int dim) const {
-    return padded(dim) * element_bytes / 16 + (element_bytes > 2 ? 1 : 0);
+    return padded(dim) * element_bytes / 16 + (element_bytes > 2 && !tensor_products ? 1 : 0);
   }
   constexpr int k_row_chunks() const { return row_chunks(head_dim); }
   constexpr int v_row_chunks() const { return row_chunks(head_dim_v); }

@@ -33,6 +33,9 @@
 #ifndef TENSOR_COPIES
 #define TENSOR_COPIES 0  // 1: the copy engine of sm_90 and later brings K and V, where it can
 #endif
+#ifndef TENSOR_PRODUCTS
+#define TENSOR_PRODUCTS 0  // 1: f32 products on tensor cores, each as three of TF32
+#endif
 
 // The problem.
 #ifndef ELEMENT
@@ -60,6 +63,8 @@
 #include "tile/store.cuh"
 #if ELEMENT_BYTES == 2
 #include "tile/products_mma.cuh"
+#elif TENSOR_PRODUCTS
+#include "tile/products_tf32.cuh"
 #else
 #include "tile/products_fma.cuh"
 #endif
@@ -73,8 +78,8 @@ using Real = double;  // of scores, statistics and sums
 using Real = float;
 #endif
 
-constexpr FlashFwdLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V,        BLOCK_M,
-                                 BLOCK_N,       STAGES,   TENSOR_COPIES != 0};
+constexpr FlashFwdLayout kLayout{ELEMENT_BYTES, HEAD_DIM, HEAD_DIM_V,         BLOCK_M,
+                                 BLOCK_N,       STAGES,   TENSOR_COPIES != 0, TENSOR_PRODUCTS != 0};
 constexpr int kThreads = 32 * WARPS;
 constexpr int kDim = kLayout.padded_dim();
 constexpr int kDimV = kLayout.padded_dim_v();

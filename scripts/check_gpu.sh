@@ -53,9 +53,32 @@ sanitizer=$(command -v compute-sanitizer || true)
 for place in "${CUDA_PATH:-}" "${CUDA_HOME:-}" /usr/local/cuda; do
     [[ -z $sanitizer && -n $place && -x $place/bin/compute-sanitizer ]] && sanitizer=$place/bin/compute-sanitizer
 done
+# Kernels where racecheck takes a raw bulk copy, a write, for a race with the reads it is for: between them stands an
+# mbarrier that completes by bytes, which racecheck does not follow (for tensor copies it does). The emulator's shadow
+# state and bitwise repeats vouch for these; docs/learnt.md.
+known_bulk_copies='Race reported between Write access at flash_bwd_dkv_sm90\+'
+
+check_races() {
+    local problem="" status=0 known
+    "$sanitizer" --tool racecheck "$build/tests/test_kernels" '[sanitizer]' >"$output" 2>&1 || status=$?
+    known=$(grep -cE "$known_bulk_copies" "$output")
+    if ((status)); then
+        problem="exit status $status"
+    elif ! grep -qE 'All tests passed' "$output" || ! grep -qE 'RACECHECK SUMMARY' "$output"; then
+        problem="it did not come to its end"
+    elif (($(grep -cE '^=+ +(Error|Warning):' "$output") > known)); then
+        grep -E '^=+ +(Error|Warning):' "$output" | grep -vE "$known_bulk_copies" | sort | uniq -c
+        problem="it reports more than the known bulk copies"
+    fi
+    [[ -z $problem ]] || tail -n 40 "$output"
+    report "racecheck, but for $known reports of bulk copies" "$problem"
+}
+
 for tool in memcheck racecheck synccheck; do
     if [[ -z $sanitizer ]]; then
         report "$tool" "compute-sanitizer is missing (it comes with the CUDA toolkit); looked in PATH, CUDA_PATH, CUDA_HOME"
+    elif [[ $tool == racecheck ]]; then
+        check_races
     else
         check "$tool" "$sanitizer" --tool "$tool" --error-exitcode 1 "$build/tests/test_kernels" '[sanitizer]'
     fi

@@ -303,6 +303,18 @@ ATTUNE_FN float to_real(f16 value) {
 ATTUNE_FN float to_real(bf16 value) {
   return __uint_as_float(static_cast<u32>(value.bits) << 16);
 }
+ATTUNE_FN u32 bits_of(float value) {
+  return __float_as_uint(value);
+}
+ATTUNE_FN float float_of(u32 bits) {
+  return __uint_as_float(bits);
+}
+// TF32 is f32 with 11 significant bits: tensor cores ignore the lowest 13 of a word.
+struct tf32 {};
+// The nearest, half away from zero, with zeros below.
+ATTUNE_FN u32 tf32_of(float value) {
+  return (bits_of(value) + 0x1000u) & 0xffffe000u;
+}
 ATTUNE_FN float to_real(float value) {
   return value;
 }

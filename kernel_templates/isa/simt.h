@@ -316,6 +316,16 @@ ATTUNE_FN float to_real(f16 value) {
 ATTUNE_FN float to_real(bf16 value) {
   return bf16_to_float(value.bits);
 }
+ATTUNE_FN u32 bits_of(float value) {
+  return __builtin_bit_cast(u32, value);
+}
+ATTUNE_FN float float_of(u32 bits) {
+  return __builtin_bit_cast(float, bits);
+}
+struct tf32 {};
+ATTUNE_FN u32 tf32_of(float value) {
+  return (bits_of(value) + 0x1000u) & 0xffffe000u;
+}
 ATTUNE_FN float to_real(float value) {
   return value;
 }
@@ -357,43 +367,8 @@ ATTUNE_FN void copy_async_wait() {
   thread->api->copy_async_wait(thread, PENDING);
 }
 
-// ---- Matrices
-// ----------------------------------------------------------------------------------------------------
-
-template <int COUNT, bool TRANSPOSE, typename RowOf>
-ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], const RowOf& row_of,
-                             attune_simt_site site = simt::here()) {
-  i64 offsets[COUNT];
-  for (int i = 0; i < COUNT; ++i)
-    offsets[i] = row_of(i).byte(0);
-  attune_simt_thread* thread = simt::self();
-  thread->api->load_matrices(thread, &fragment[0][0], COUNT, TRANSPOSE, offsets, site);
-}
-
-namespace simt {
-
-template <typename T>
-struct FormatOf;
-template <>
-struct FormatOf<f16> {
-  static constexpr attune_simt_format value = ATTUNE_SIMT_F16;
-};
-template <>
-struct FormatOf<bf16> {
-  static constexpr attune_simt_format value = ATTUNE_SIMT_BF16;
-};
-
-}  // namespace simt
-
-template <typename T, int M, int N>
-ATTUNE_FN void multiply_tiles(float (&c)[M][N][4], const u32 (&a)[M][4], const u32 (&b)[N / 2][4],
-                              attune_simt_site site = simt::here()) {
-  static_assert(N % 2 == 0, "a fragment of b holds two tiles");
-  attune_simt_thread* thread = simt::self();
-  thread->api->multiply_tiles(thread, &c[0][0][0], &a[0][0], &b[0][0], M, N, simt::FormatOf<T>::value, site);
-}
-
 }  // namespace attune
 
+#include "isa/simt_matrices.h"
 #include "isa/simt_tensor_copies.h"
 #include "isa/simt_warpgroup.h"

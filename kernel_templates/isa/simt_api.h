@@ -7,7 +7,7 @@
 // here is a new ABI version.
 #pragma once
 
-#define ATTUNE_SIMT_ABI_VERSION 4u
+#define ATTUNE_SIMT_ABI_VERSION 5u
 
 // Where in the template a verb was called: what reports name.
 struct attune_simt_site {
@@ -31,7 +31,7 @@ struct attune_simt_thread {
 enum attune_simt_access { ATTUNE_SIMT_LOAD = 0, ATTUNE_SIMT_STORE = 1 };
 enum attune_simt_reduction { ATTUNE_SIMT_MAXIMUM = 0, ATTUNE_SIMT_SUM = 1 };
 enum attune_simt_real { ATTUNE_SIMT_F32 = 0, ATTUNE_SIMT_F64 = 1 };  // what a void* of values points to
-enum attune_simt_format { ATTUNE_SIMT_F16 = 0, ATTUNE_SIMT_BF16 = 1 };
+enum attune_simt_format { ATTUNE_SIMT_F16 = 0, ATTUNE_SIMT_BF16 = 1, ATTUNE_SIMT_TF32 = 2 };
 
 // Every function may switch to other threads and back; those that find a fault never return.
 struct attune_simt_api {

@@ -79,7 +79,7 @@ ATTUNE_FN void load_matrices(u32 (&fragment)[COUNT][4], const RowOf& row_of) {
   }
 }
 
-ATTUNE_FN void mma_m16n8k16(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, f16) {
+ATTUNE_FN void multiply_tile(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, f16) {
 #if __CUDA_ARCH__ >= 800
   asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, "
       "%1, %2, %3};"
@@ -96,8 +96,15 @@ ATTUNE_FN void mma_m16n8k16(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, f1
 #endif
 }
 
-ATTUNE_FN void mma_m16n8k16(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, bf16) {
+ATTUNE_FN void multiply_tile(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, bf16) {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+ATTUNE_FN void multiply_tile(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, tf32) {
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
@@ -107,13 +114,14 @@ ATTUNE_FN void mma_m16n8k16(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1, bf
 //   a[m]   row-major 16x16 fragment: a0 (row l/4, k 2·(l%4)), a1 row + 8, a2 k + 8, a3 both
 //   b[j]   two n-tiles: b0 b1 of tile 2j (k, k + 8), b2 b3 of tile 2j + 1
 //   c[m][n] rows l/4 (c0 c1) and l/4 + 8 (c2 c3), columns 2·(l%4) and the next
+// T may be tf32, with one element in a word instead of two: a k-step of 8, where k is l%4 and k + 4.
 template <typename T, int M, int N>
 ATTUNE_FN void multiply_tiles(float (&c)[M][N][4], const u32 (&a)[M][4], const u32 (&b)[N / 2][4]) {
   ATTUNE_UNROLL
   for (int n = 0; n < N; ++n) {
     ATTUNE_UNROLL
     for (int m = 0; m < M; ++m)
-      mma_m16n8k16(c[m][n], a[m], b[n / 2][2 * (n % 2)], b[n / 2][2 * (n % 2) + 1], T{});
+      multiply_tile(c[m][n], a[m], b[n / 2][2 * (n % 2)], b[n / 2][2 * (n % 2) + 1], T{});
   }
 }
 

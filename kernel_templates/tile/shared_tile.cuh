@@ -25,7 +25,14 @@ struct SharedTile {
   static constexpr int kPanelElements = PANEL_ROWS * kRowElements;
   Shared<T> data;  // on a boundary of 128 bytes; of 1024 with PANEL_ROWS
 
-  ATTUNE_FN static int swap_of(int row) { return row / (8 / kSwaps) % kSwaps; }
+  // For matrix loads, rows that follow each other. f32 rows are read by eight lanes at a time, four chunks of
+  // two neighbouring rows (Q and K) or two chunks of every other row (V): bit 2 is one of each pair's rows,
+  // bits 2 and 1 are one of every other row's. Linear over exclusive-or in both cases.
+  ATTUNE_FN static int swap_of(int row) {
+    if constexpr (sizeof(T) == 4 && kSwaps == 8)
+      return ((row ^ row >> 1) & 1) << 2 | (row >> 2 & 1) << 1 | (row >> 1 & 1);
+    return row / (8 / kSwaps) % kSwaps;
+  }
   // Elements from a row's start to where one of its chunks lies.
   ATTUNE_FN static int place_in_row(int row, int chunk) {
     if constexpr (PANEL_ROWS == 0) return (chunk ^ swap_of(row)) * kChunkElements;

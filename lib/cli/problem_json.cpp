@@ -13,8 +13,8 @@ namespace {
 using nlohmann::json;
 
 // What a row of bench/results says beside its problem.
-constexpr std::array kMeasuredKeys = {"tflops",  "config", "match",       "error",
-                                      "refused", "time",   "carried_over"};
+constexpr std::array kMeasuredKeys = {"tflops", "config", "match",         "error",       "refused",
+                                      "time",   "timing", "setup_seconds", "carried_over"};
 constexpr std::array kProblemKeys = {"op", "dtype", "b",   "hq",     "hkv",      "nq",
                                      "nk", "d_qk",  "d_v", "causal", "top_left", "deterministic"};
 

@@ -86,12 +86,21 @@ std::vector<Define> defines(const Problem& problem) {
           {"CAUSAL_MASK", problem.mask == Mask::none ? "0" : "1"}};
 }
 
-double products_per_cycle(DType dtype) {
+Parameter tensor_products(const DeviceSpec& device) {
+  return {"TENSOR_PRODUCTS", device.compute_capability() >= 80 ? std::vector<int>{0, 1} : std::vector<int>{0},
+          "products on tensor cores, three of TF32 for one of f32"};
+}
+
+bool by_tensor_products(const Config& config) {
+  return config.find("TENSOR_PRODUCTS").value_or(0) != 0;
+}
+
+double products_per_cycle(DType dtype, const Config& config) {
   switch (dtype) {
     case DType::f64:
       return 64;
     case DType::f32:
-      return 128;
+      return by_tensor_products(config) ? 200 : 128;
     default:
       return 1024;
   }

@@ -80,8 +80,14 @@ std::string element_name(DType dtype);
 // Dtype, head dimensions and mask.
 std::vector<Define> defines(const Problem& problem);
 
+// The tunable of f32 families: products by tensor cores, where a device has them for TF32, or by
+// multiply-adds. Which is faster differs from GPU to GPU.
+Parameter tensor_products(const DeviceSpec& device);
+// Whether a config of any dtype has it.
+bool by_tensor_products(const Config& config);
+
 // Multiply-adds of a multiprocessor in a cycle, roughly.
-double products_per_cycle(DType dtype);
+double products_per_cycle(DType dtype, const Config& config);
 
 // Registers of a thread whose fragments take so many.
 int registers_of(DType dtype, int fragments);

@@ -19,8 +19,8 @@ std::string inapplicable_reason(const Problem& problem, Operation operation, con
   return flash::missing_products_reason(problem.dtype, device);
 }
 
-double step_cycles(const Problem& problem, const StepCost& cost, const BudgetVerdict& verdict) {
-  const double products = cost.products / flash::products_per_cycle(problem.dtype);
+double step_cycles(double products_per_cycle, const StepCost& cost, const BudgetVerdict& verdict) {
+  const double products = cost.products / products_per_cycle;
   const double exponentials = cost.pairs / 16;
   const double shared_traffic = cost.shared_bytes / 128;
   const double overlap = verdict.blocks_per_multiprocessor > 1 ? 0.2 : 0.4;

@@ -21,7 +21,7 @@ struct StepCost {
   double shared_bytes = 0;  // read
   int stages = 1;
 };
-double step_cycles(const Problem& problem, const StepCost& cost, const BudgetVerdict& verdict);
+double step_cycles(double products_per_cycle, const StepCost& cost, const BudgetVerdict& verdict);
 // Seconds of `blocks` blocks of so many cycles each.
 double launch_seconds(double blocks, double cycles, const DeviceSpec& device);
 

@@ -19,7 +19,8 @@ FlashBwdDkvLayout layout_of(const Problem& problem, const Config& config) {
           .head_dim_v = static_cast<int>(problem.head_dim_v),
           .block_m = config.at("BLOCK_M"),
           .block_n = config.at("BLOCK_N"),
-          .stages = config.at("STAGES")};
+          .stages = config.at("STAGES"),
+          .tensor_products = flash::by_tensor_products(config)};
 }
 
 int key_fragments(const Config& config) {
@@ -53,7 +54,7 @@ class FlashBwdDkv final : public Family {
     return flash_bwd::inapplicable_reason(problem, Operation::backward_dkv, device);
   }
 
-  ConfigSpace space(const Problem& problem, const DeviceSpec&) const override;
+  ConfigSpace space(const Problem& problem, const DeviceSpec& device) const override;
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
     const FlashBwdDkvLayout layout = layout_of(problem, config);
@@ -82,18 +83,21 @@ class FlashBwdDkv final : public Family {
             Launch& launch) const override;
 };
 
-ConfigSpace FlashBwdDkv::space(const Problem& problem, const DeviceSpec&) const {
+ConfigSpace FlashBwdDkv::space(const Problem& problem, const DeviceSpec& device) const {
   const TunableValues values = values_for(problem.dtype);
   const bool wide = size_of(problem.dtype) > 2;
   const int64_t longest = std::max(problem.head_dim, problem.head_dim_v);
   const int64_t both = problem.head_dim + problem.head_dim_v;
+  std::vector<Parameter> parameters = {
+      {"BLOCK_M", values.block_m, "query rows of a step"},
+      {"BLOCK_N", values.block_n, "keys of a block"},
+      {"WARPS", values.warps, "warps of a block"},
+      {"STAGES", values.stages, "Q and dO tiles in flight"},
+      {"KEYS_IN_REGISTERS", values.keys_in_registers, "fragments of K and V stay in registers"},
+      {"SEPARATE", {0, 1}, "a block computes dK or dV"}};
+  if (problem.dtype == DType::f32) parameters.push_back(flash::tensor_products(device));
   return ConfigSpace(
-      {{"BLOCK_M", values.block_m, "query rows of a step"},
-       {"BLOCK_N", values.block_n, "keys of a block"},
-       {"WARPS", values.warps, "warps of a block"},
-       {"STAGES", values.stages, "Q and dO tiles in flight"},
-       {"KEYS_IN_REGISTERS", values.keys_in_registers, "fragments of K and V stay in registers"},
-       {"SEPARATE", {0, 1}, "a block computes dK or dV"}},
+      std::move(parameters),
       {{"a warp owns one or two fragments of 16 keys",
         [](const Config& config) { return key_fragments(config) == 1 || key_fragments(config) == 2; }},
        {"sums are separate where both together take more than half of the registers",
@@ -136,7 +140,9 @@ double FlashBwdDkv::predicted_seconds(const Problem& problem, const Config& conf
                                  .stages = config.at("STAGES")};
   const double blocks = parts * std::ceil(static_cast<double>(problem.seqlen_kv) / block_n) *
                         static_cast<double>(problem.batch * problem.heads_kv);
-  return flash_bwd::launch_seconds(blocks, steps * flash_bwd::step_cycles(problem, cost, verdict), device);
+  return flash_bwd::launch_seconds(
+      blocks, steps * flash_bwd::step_cycles(flash::products_per_cycle(problem.dtype, config), cost, verdict),
+      device);
 }
 
 bool FlashBwdDkv::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,

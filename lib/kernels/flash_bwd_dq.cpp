@@ -19,7 +19,8 @@ FlashBwdDqLayout layout_of(const Problem& problem, const Config& config) {
           .head_dim_v = static_cast<int>(problem.head_dim_v),
           .block_m = config.at("BLOCK_M"),
           .block_n = config.at("BLOCK_N"),
-          .stages = config.at("STAGES")};
+          .stages = config.at("STAGES"),
+          .tensor_products = flash::by_tensor_products(config)};
 }
 
 int row_fragments(const Config& config) {
@@ -53,7 +54,7 @@ class FlashBwdDq final : public Family {
     return flash_bwd::inapplicable_reason(problem, Operation::backward_dq, device);
   }
 
-  ConfigSpace space(const Problem& problem, const DeviceSpec&) const override;
+  ConfigSpace space(const Problem& problem, const DeviceSpec& device) const override;
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
     const FlashBwdDqLayout layout = layout_of(problem, config);
@@ -85,12 +86,15 @@ ConfigSpace FlashBwdDq::space(const Problem& problem, const DeviceSpec& device) 
   const bool by_warpgroups = flash::missing_warpgroups_reason(problem, device).empty();
   const bool wide = size_of(problem.dtype) > 2;
   const int64_t longest = std::max(problem.head_dim, problem.head_dim_v);
+  std::vector<Parameter> parameters = {
+      {"BLOCK_M", values.block_m, "query rows of a block"},
+      {"BLOCK_N", values.block_n, "keys of a step"},
+      {"WARPS", values.warps, "warps of a block"},
+      {"STAGES", values.stages, "K and V tiles in flight"},
+      {"QUERIES_IN_REGISTERS", values.queries_in_registers, "fragments of Q and dO stay in registers"}};
+  if (problem.dtype == DType::f32) parameters.push_back(flash::tensor_products(device));
   return ConfigSpace(
-      {{"BLOCK_M", values.block_m, "query rows of a block"},
-       {"BLOCK_N", values.block_n, "keys of a step"},
-       {"WARPS", values.warps, "warps of a block"},
-       {"STAGES", values.stages, "K and V tiles in flight"},
-       {"QUERIES_IN_REGISTERS", values.queries_in_registers, "fragments of Q and dO stay in registers"}},
+      std::move(parameters),
       {{"a warp owns one or two fragments of 16 rows",
         [](const Config& config) { return row_fragments(config) == 1 || row_fragments(config) == 2; }},
        {"two warps and steps of 16 are for long rows, on devices with little shared memory",
@@ -133,7 +137,9 @@ double FlashBwdDq::predicted_seconds(const Problem& problem, const Config& confi
                                  .stages = config.at("STAGES")};
   const double blocks = std::ceil(static_cast<double>(problem.seqlen_q) / block_m) *
                         static_cast<double>(problem.batch * problem.heads_q);
-  return flash_bwd::launch_seconds(blocks, steps * flash_bwd::step_cycles(problem, cost, verdict), device);
+  return flash_bwd::launch_seconds(
+      blocks, steps * flash_bwd::step_cycles(flash::products_per_cycle(problem.dtype, config), cost, verdict),
+      device);
 }
 
 bool FlashBwdDq::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,

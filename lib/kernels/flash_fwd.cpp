@@ -17,7 +17,8 @@ FlashFwdLayout layout_of(const Problem& problem, const Config& config) {
           .block_m = config.at("BLOCK_M"),
           .block_n = config.at("BLOCK_N"),
           .stages = config.at("STAGES"),
-          .tensor_copies = config.at("TENSOR_COPIES") != 0};
+          .tensor_copies = config.at("TENSOR_COPIES") != 0,
+          .tensor_products = flash::by_tensor_products(config)};
 }
 
 using Values = std::vector<int>;
@@ -54,14 +55,17 @@ class FlashFwd final : public Family {
     const bool wide = size_of(problem.dtype) > 2;
     const bool by_engine = flash::has_tensor_copies(problem, device);
     const bool by_warpgroups = flash::missing_warpgroups_reason(problem, device).empty();
+    std::vector<Parameter> parameters = {
+        {"BLOCK_M", values.block_m, "query rows of a block"},
+        {"BLOCK_N", values.block_n, "keys of a step"},
+        {"WARPS", values.warps, "warps of a block"},
+        {"STAGES", values.stages, "K and V tiles in flight"},
+        {"Q_IN_REGISTERS", values.q_in_registers, "Q fragments stay in registers"},
+        {"KEEP_PLACES", values.keep_places, "places in K and V stay in registers"},
+        {"TENSOR_COPIES", by_engine ? Values{0, 1} : Values{0}, "the copy engine brings K and V"}};
+    if (problem.dtype == DType::f32) parameters.push_back(flash::tensor_products(device));
     return ConfigSpace(
-        {{"BLOCK_M", values.block_m, "query rows of a block"},
-         {"BLOCK_N", values.block_n, "keys of a step"},
-         {"WARPS", values.warps, "warps of a block"},
-         {"STAGES", values.stages, "K and V tiles in flight"},
-         {"Q_IN_REGISTERS", values.q_in_registers, "Q fragments stay in registers"},
-         {"KEEP_PLACES", values.keep_places, "places in K and V stay in registers"},
-         {"TENSOR_COPIES", by_engine ? Values{0, 1} : Values{0}, "the copy engine brings K and V"}},
+        std::move(parameters),
         {{"a warp owns one or two fragments of 16 rows",
           [](const Config& config) {
             const int rows = config.at("BLOCK_M"), of_warps = 16 * config.at("WARPS");
@@ -152,7 +156,7 @@ double FlashFwd::predicted_seconds(const Problem& problem, const Config& config,
   const double steps = visible * static_cast<double>(problem.seqlen_kv) / block_n +
                        (problem.mask != Mask::none ? 0.5 * block_m / block_n + 0.5 : 0.5);
 
-  const double products = 2 * block_m * block_n * dim / flash::products_per_cycle(problem.dtype);
+  const double products = 2 * block_m * block_n * dim / flash::products_per_cycle(problem.dtype, config);
   const double exponentials = block_m * block_n / 16;
   const double shared_traffic = 2 * config.at("WARPS") * block_n * dim * element / 128;
   // Instructions by which threads copy K and V, of which four schedulers issue one each.

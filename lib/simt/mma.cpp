@@ -5,7 +5,7 @@
 namespace attune::simt {
 
 // k runs over even positions first, then over odd ones, in both operands: that is how pairs of 16 bits come
-// apart.
+// apart. TF32 elements take a word each, where others come in pairs: of these there are eight.
 struct TileMultiplier::Operands {
   alignas(64) uint32_t a_pairs[kMaxM * 16][8];  // [row][k / 2]
   alignas(64) float a[kMaxM * 16][16];          // [row][k]

@@ -25,8 +25,8 @@ class TileMultiplier {
   TileMultiplier();
   ~TileMultiplier();
 
-  // m <= kMaxM, n <= kMaxN and even. Sums in the order of k, even k first; every product is exact, so the
-  // result does not depend on whether this CPU fuses multiply and add.
+  // m <= kMaxM, n <= kMaxN and even. Sums in the order of k, of 16-bit elements even k first; every product
+  // is exact, so the result does not depend on whether this CPU fuses multiply and add.
   void multiply(const std::array<LaneFragments, 32>& lanes, int m, int n, attune_simt_format format);
 
   struct Operands;

@@ -4,6 +4,11 @@ template <attune_simt_format FORMAT>
 ATTUNE_INLINE void widen_pairs(const uint32_t* pairs, float* even, float* odd) {
   Words words;
   std::memcpy(&words, pairs, sizeof words);
+  if constexpr (FORMAT == ATTUNE_SIMT_TF32) {
+    words &= 0xffffe000u;  // what a tensor core reads of them
+    std::memcpy(even, &words, sizeof words);
+    return;
+  }
   Floats low, high;
   if constexpr (FORMAT == ATTUNE_SIMT_BF16) {
     widen_bf16(words & 0xffffu, low);
@@ -73,7 +78,7 @@ ATTUNE_INLINE void store_row(const LaneFragments* lanes, int lane, size_t at, co
 }
 
 // kRows rows of two neighbouring tiles: enough independent sums to hide the latency of an addition.
-ATTUNE_INLINE void multiply_rows(const LaneFragments* lanes, int n, int first_row, int tile,
+ATTUNE_INLINE void multiply_rows(const LaneFragments* lanes, int n, int k_step, int first_row, int tile,
                                  const Operands& operands) {
   Floats sum[kRows][2];
   for (int r = 0; r < kRows; ++r) {
@@ -82,7 +87,7 @@ ATTUNE_INLINE void multiply_rows(const LaneFragments* lanes, int n, int first_ro
     load_row(lanes, row % 8 * 4, at, sum[r][0]);
     load_row(lanes, row % 8 * 4, at + 4, sum[r][1]);
   }
-  for (int k = 0; k < 16; ++k) {
+  for (int k = 0; k < k_step; ++k) {
     Floats b0, b1;
     std::memcpy(&b0, operands.b[tile][k], sizeof b0);
     std::memcpy(&b1, operands.b[tile + 1][k], sizeof b1);
@@ -102,15 +107,19 @@ ATTUNE_INLINE void multiply_rows(const LaneFragments* lanes, int n, int first_ro
 }
 
 void multiply_all(const LaneFragments* lanes, int m, int n, attune_simt_format format, Operands& operands) {
-  if (format == ATTUNE_SIMT_BF16) {
+  if (format == ATTUNE_SIMT_TF32) {
+    gather_a<ATTUNE_SIMT_TF32>(lanes, m, operands);
+    gather_b<ATTUNE_SIMT_TF32>(lanes, n, operands);
+  } else if (format == ATTUNE_SIMT_BF16) {
     gather_a<ATTUNE_SIMT_BF16>(lanes, m, operands);
     gather_b<ATTUNE_SIMT_BF16>(lanes, n, operands);
   } else {
     gather_a<ATTUNE_SIMT_F16>(lanes, m, operands);
     gather_b<ATTUNE_SIMT_F16>(lanes, n, operands);
   }
+  const int k_step = format == ATTUNE_SIMT_TF32 ? 8 : 16;
   for (int tile = 0; tile < n; tile += 2) {
     for (int row = 0; row < 16 * m; row += kRows)
-      multiply_rows(lanes, n, row, tile, operands);
+      multiply_rows(lanes, n, k_step, row, tile, operands);
   }
 }

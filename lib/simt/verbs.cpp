@@ -108,7 +108,7 @@ void multiply_tiles(attune_simt_thread* thread, float* c, const unsigned* a, con
   }
   const LaneCall call{{.values = c}, {.a = a}, {.b = b}};
   const uint32_t shape =
-      static_cast<uint32_t>(m) << 16 | static_cast<uint32_t>(n) << 1 | static_cast<uint32_t>(format);
+      static_cast<uint32_t>(m) << 16 | static_cast<uint32_t>(n) << 2 | static_cast<uint32_t>(format);
   if (!worker.rendezvous(Verb::multiply_tiles, shape, call, site)) return;
   std::array<LaneFragments, kWarpLanes> fragments;
   const LaneCalls& lanes = worker.lanes();

@@ -1,30 +1,22 @@
-"""The parts of bench/ that need neither a GPU nor PyTorch nor matplotlib."""
+"""What compare.py measures, with whom and how long, and what may be said of it; needs no GPU and no PyTorch."""
 from __future__ import annotations
 
 import json
+import math
 import pathlib
 import sys
 import tempfile
 import unittest
 from unittest import mock
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "bench"))
+from sample_results import row
 
 import carried_over
 import cells
-import plots
-import results_file
-import speed_table
-
-
-def row(n: int, d: int, tflops: dict, dtype: str = "bf16", causal: bool = False) -> dict:
-    one = cells.cell(dtype, 16384 // n, 2048 // d, 2048 // d, n, d, causal)
-    return {**one, "tflops": tflops, "refused": {}, "carried_over": carried_over.carried_over(one)}
-
-
-def result(*rows: dict, **head) -> dict:
-    return {"gpu": "NVIDIA H200", "date": "2026-11-22", "commit": "abc", "rounds": 3, "ceiling_tflops": [780, 800, 790],
-            **head, "rows": list(rows)}
+import deadline
+import flash_packages
+import intervals
+import refusals
 
 
 class Cells(unittest.TestCase):
@@ -39,8 +31,49 @@ class Cells(unittest.TestCase):
         self.assertEqual([cells.peers_of(cell) for cell in forward], [cells.peers_of(cell) for cell in backward])
 
     def test_a_cell_of_two_sets_is_measured_once(self):
-        both = cells.cells_of(["peers", "quick"])
+        both = cells.cells_of(["peers", "few"])
         self.assertEqual(both, cells.cells_of(["peers"]))
+
+    def test_the_quick_set_has_one_of_each_kind(self):
+        quick = cells.cells_of(["quick"])
+        self.assertLessEqual(len(quick), 10)
+        for key, values in (("op", {"fwd", "bwd"}), ("dtype", {"bf16", "f16", "f32"}), ("causal", {False, True})):
+            self.assertEqual({cell[key] for cell in quick}, values, key)
+        self.assertTrue(any(cell["hq"] != cell["hkv"] for cell in quick))
+        self.assertTrue(any(cell["nq"] == 1 for cell in quick))
+        self.assertTrue(any(cells.timing_of(cell) == cells.REPLAY and cell["nq"] > 1 for cell in quick))
+
+    def test_all_kinds_of_problems_are_there(self):
+        every = cells.cells_of(sorted(cells.SETS))
+        self.assertEqual({cell["dtype"] for cell in every}, {"f16", "bf16", "f32", "f64"})
+        self.assertTrue(any(cell["nq"] > cell["nk"] for cell in every))
+        self.assertTrue(any(cell["d_v"] != cell["d_qk"] for cell in every))
+        self.assertTrue(any(cell["d_qk"] % 8 for cell in every))
+        for cell in every:
+            self.assertEqual(cell["hq"] % cell["hkv"], 0, cell)
+            self.assertGreater(cells.flops(cell), 0, cell)
+
+    def test_peers_are_those_of_the_dtype_that_are_wanted(self):
+        f32 = cells.cells_of(["f32"])[0]
+        self.assertEqual(cells.peers_of(f32), ["efficient", "flex", "math"])
+        self.assertEqual(cells.peers_of(f32, ["fa2", "math"]), ["math"])
+        self.assertEqual(cells.peers_of(cells.cells_of(["peers"])[0])[-1], "math")  # it takes what memory there is
+
+    def test_pairs_by_convention(self):
+        def pairs(nq, nk, causal=True, **more):
+            return cells.visible_pairs(cells.cell("bf16", 1, 1, 1, nq, 64, causal, nk=nk, **more))
+
+        self.assertEqual(pairs(4, 8, causal=False), 32)
+        self.assertEqual(pairs(8, 8), 32)
+        self.assertEqual(pairs(4, 8), 4 * 8 - 8)  # bottom right: the first row sees half of the keys
+        self.assertEqual(pairs(8, 4), 8)
+        self.assertEqual(pairs(4, 8, top_left=True), 8)
+        self.assertEqual(pairs(8, 4, top_left=True), 8 + 4 * 4)  # the last four rows see all
+
+    def test_masks_align_as_they_say(self):
+        one = cells.cell("bf16", 1, 1, 1, 4, 64, True, nk=8)
+        self.assertEqual(cells.mask_offset(one), 4)
+        self.assertEqual(cells.mask_offset({**one, "top_left": True}), 0)
 
 
 class CarriedOver(unittest.TestCase):
@@ -58,114 +91,130 @@ class CarriedOver(unittest.TestCase):
         self.assertIn("2026-11-22", figure["source"])
 
 
-class ResultsFile(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.path = pathlib.Path(self.folder.name)
+class Intervals(unittest.TestCase):
+    def test_what_moves_both_alike_cancels(self):
+        ratio = intervals.paired_ratio([200.0, 100.0, 150.0], [100.0, 50.0, 75.0])
+        self.assertAlmostEqual(ratio.value, 2)
+        self.assertAlmostEqual(ratio.low, 2)
+        self.assertAlmostEqual(ratio.high, 2)
+        self.assertEqual(ratio.verdict, "won")
 
-    def test_each_store_replaces_the_file_of_the_run(self):
-        run = result()
-        for n in (512, 2048):
-            run["rows"].append(row(n, 64, {"attune": [1.0]}))
-            path = results_file.store(run, self.path)
-            self.assertEqual(json.loads(path.read_text()), run)
-        self.assertEqual([one.name for one in self.path.iterdir()], ["h200-2026-11-22-abc.json"])
+    def test_the_interval_is_students(self):
+        logs = [0.10, 0.14, 0.06, 0.12, 0.08]
+        ratio = intervals.paired_ratio([math.exp(value) for value in logs], [1.0] * 5)
+        reach = 2.776 * 0.0316228 / math.sqrt(5)  # 0.975 quantile at four degrees of freedom, standard deviation
+        self.assertAlmostEqual(math.log(ratio.value), 0.1)
+        self.assertAlmostEqual(math.log(ratio.low), 0.1 - reach, 5)
+        self.assertAlmostEqual(math.log(ratio.high), 0.1 + reach, 5)
 
-    def test_without_rows_it_is_json_too(self):
-        self.assertEqual(json.loads(results_file.text_of(result())), result())
+    def test_verdicts(self):
+        self.assertEqual(intervals.paired_ratio([2.0, 2.1, 2.2], [1.0, 1.0, 1.0]).verdict, "won")
+        self.assertEqual(intervals.paired_ratio([1.0, 1.0, 1.0], [2.0, 2.1, 2.2]).verdict, "lost")
+        self.assertEqual(intervals.paired_ratio([1.0, 1.2, 0.9], [1.0, 1.0, 1.0]).verdict, "tied")
+        self.assertEqual(intervals.paired_ratio([1.0, 1.0], [1.0, 1.0]).verdict, "tied")
 
-    def test_the_newest_complete_comparison_of_a_grid_is_found(self):
-        grid = [row(n, d, {"attune": [1.0]}) for n in (512, 2048) for d in (64, 128)]
-        for run in (result(*grid, date="2026-01-01"), result(*grid, date="2026-02-01"),
-                    result(*grid, date="2026-03-01", complete=False),
-                    result(grid[0], date="2026-04-01")):
-            results_file.store(run, self.path)
-        results_file.store(result(*grid, date="2026-02-01", started="2026-02-01T12:00:00", commit="aaa"), self.path)
-        (self.path / "tune-something.json").write_text("[]\n")
-        (self.path / "attune-bench.json").write_text(json.dumps({"rows": grid}))
-        self.assertEqual(results_file.newest(self.path).name, "h200-2026-02-01-aaa.json")
-        with self.assertRaises(SystemExit):
-            results_file.newest(self.path, "f16")
+    def test_the_other_way_round_is_the_reciprocal(self):
+        ours, theirs = [3.0, 3.5, 2.9], [2.0, 2.8, 2.5]
+        one, other = intervals.paired_ratio(ours, theirs), intervals.paired_ratio(theirs, ours)
+        self.assertAlmostEqual(one.value * other.value, 1)
+        self.assertAlmostEqual(one.low * other.high, 1)
 
+    def test_one_round_says_nothing_of_its_error(self):
+        ratio = intervals.paired_ratio([3.0], [2.0])
+        self.assertEqual((ratio.value, ratio.verdict), (1.5, "one round"))
 
-class Plots(unittest.TestCase):
-    rows = [row(2048, 64, {"attune": [3.0, 1.0, 2.0], "fa2": [4.0], "cudnn": None}),
-            row(512, 64, {"attune": [1.0], "fa2": None}),
-            row(512, 64, {"attune": [5.0], "fa2": [2.0]}, causal=True)]
+    def test_no_ratio_without_both(self):
+        for ours, theirs in ((None, [1.0]), ([1.0], None), ([], []), ([1.0, 2.0], [1.0])):
+            self.assertIsNone(intervals.paired_ratio(ours, theirs))
 
-    def test_series_are_medians_by_length(self):
-        first = plots.panels(self.rows)[(False, 64)]
-        self.assertEqual(plots.series(first, "attune"), ([512, 2048], [1.0, 2.0]))
-        self.assertEqual(plots.series(first, "fa2"), ([2048], [4.0]))
-        self.assertEqual(plots.series(first, "cudnn"), ([], []))
-
-    def test_a_ratio_needs_both(self):
-        self.assertEqual(plots.ratios(self.rows), {(False, 64, 2048): 0.5, (True, 64, 512): 2.5})
-
-    def test_the_grid_has_no_grouped_heads(self):
-        grouped = {**self.rows[0], "hkv": 1}
-        refused = row(8192, 64, {"attune": None, "fa2": [1.0]})
-        self.assertEqual(results_file.grid_rows(result(*self.rows, grouped, refused)), self.rows)
-
-    def test_drawing_twice_gives_the_same_bytes(self):
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError:
-            self.skipTest("no matplotlib here")
-        grid = result(*self.rows)
-        first = plots.render(grid, "file.json", "bf16")
-        self.assertEqual(first, plots.render(grid, "file.json", "bf16"))
-        self.assertEqual(sorted(first), ["ratios-bf16.svg", "throughput-bf16.svg"])
-        self.assertNotEqual(first, plots.render(grid, "other.json", "bf16"))
-
-
-class SpeedTable(unittest.TestCase):
-    rows = [row(2048, 64, {"attune": [200.0], "fa2": [400.0]}, dtype="f16"),
-            row(2048, 128, {"attune": [300.0], "fa2": [150.0]}, dtype="f16")]
+    def test_many_rounds_take_the_last_quantile(self):
+        self.assertIsNotNone(intervals.paired_ratio([1.0, 1.1] * 40, [1.0] * 80))
 
     def test_means_are_geometric(self):
-        mean, count = speed_table.geometric_mean(self.rows, "fa2")
+        rows = [row(2048, 64, {"attune": [200.0], "fa2": [400.0]}), row(2048, 128, {"attune": [300.0], "fa2": [150.0]})]
+        mean, count = intervals.geometric_mean(rows, "fa2")
         self.assertAlmostEqual(mean, 1.0)
         self.assertEqual(count, 2)
-        self.assertEqual(speed_table.geometric_mean(self.rows, "cudnn")[1], 0)
+        self.assertEqual(intervals.geometric_mean(rows, "cudnn")[1], 0)
 
-    def test_rows_have_their_ratio_and_what_is_carried_over(self):
-        text = speed_table.speed_markdown(result(*self.rows), "bench/results/file.json")
-        self.assertIn("| f16 | 32/32 | 2048 | 64 | no | 200 | 400 | 402 | 0.50 |", text)
-        self.assertIn("| f16 | 16/16 | 2048 | 128 | no | 300 | 150 | 454 | 2.00 |", text)
-        self.assertIn("reached 790", text)
-        self.assertIn("1.00 of FlashAttention-2 (2 cells)", text)
-        self.assertIn("¹ Carried over: " + carried_over.SOURCE, text)
 
-    def test_only_the_block_is_replaced(self):
-        document = "a\n" + speed_table.OPEN + "old\n" + speed_table.CLOSE + "b\n"
-        expected = "a\n" + speed_table.OPEN + "new\n" + speed_table.CLOSE + "b\n"
-        self.assertEqual(speed_table.replaced(document, "new\n"), expected)
-        for broken in ("no markers\n", document + speed_table.OPEN):
-            with self.assertRaises(SystemExit):
-                speed_table.replaced(broken, "new\n")
+class Refusals(unittest.TestCase):
+    def test_a_reason_becomes_a_word(self):
+        for reason, word in (("out of memory: CUDA out of memory. Tried to allocate 32 GiB", "out of memory"),
+                             ("CUDA out of memory. Tried to allocate 32 GiB", "out of memory"),
+                             ("WRONG: inf times the tolerance", "WRONG"), ("left out: 3 s are to spare", "left out"),
+                             ("No available kernel. Aborting execution.", "unsupported"),
+                             ("attune_plan_create: the problem is valid but not supported: D", "unsupported"),
+                             ("InternalTorchDynamoError: list index", "failed")):
+            self.assertEqual(refusals.word_for(reason), word)
+
+
+class Deadlines(unittest.TestCase):
+    def at(self, now: float):
+        return mock.patch.object(deadline.time, "monotonic", lambda: now)
+
+    def test_without_a_bound_everything_is_allowed(self):
+        endless = deadline.Deadline(0, None, 1000)
+        endless.check_compile()
+        self.assertTrue(endless.begins_cell())
+
+    def test_cells_come_before_compiles(self):
+        with self.at(100):
+            bounded = deadline.Deadline(started=100, seconds=60, cells=4)
+            bounded.check_compile()  # 60 s less 4 cells of 5 s leave 40
+        with self.at(115):
+            with self.assertRaises(refusals.LeftOut):
+                bounded.check_compile()
+            bounded.compiled(10)
+            bounded.check_compile()  # known to take less by now
+        with self.at(154):
+            self.assertTrue(bounded.begins_cell())
+        with self.at(156):
+            self.assertFalse(bounded.begins_cell())
+
+    def test_cells_are_judged_by_those_that_were_without_their_compiles(self):
+        with self.at(0):
+            bounded = deadline.Deadline(started=0, seconds=100, cells=4)
+            self.assertTrue(bounded.begins_cell())
+        with self.at(30):
+            bounded.compiled(10)
+            bounded.ended_cell()
+        self.assertAlmostEqual(bounded.seconds_per_cell(), (5 + 5 + 20) / 3)
+        with self.at(60):
+            with self.assertRaises(refusals.LeftOut):
+                bounded.check_compile()  # 40 s less 3 cells of 10 s leave 10, and a compile may take 15
+
+
+class FlashPackages(unittest.TestCase):
+    def test_who_is_not_installed_is_not_compared_with(self):
+        with mock.patch.object(flash_packages.importlib.util, "find_spec", side_effect=ModuleNotFoundError):
+            self.assertEqual(flash_packages.installed_packages(), {})
+
+    def test_a_folder_without_the_module_is_not_the_package(self):
+        with mock.patch.object(flash_packages.importlib.util, "find_spec", lambda name: mock.Mock(
+                origin=None if name == "flash_attn" else "file")):
+            self.assertEqual(sorted(flash_packages.installed_packages()), ["flash-attn-3", "flash-attn-4"])
 
 
 class Compare(unittest.TestCase):
     """compare.py with PyTorch, the GPU and the library stood in for: what it stores, and when."""
 
-    def run_with(self, measure, folder: str) -> int:
+    def run_with(self, measure, folder: str, *options: str) -> int:
         torch = mock.MagicMock()
-        modules = {"torch": torch, "torch.nn": torch.nn, "torch.nn.attention": torch.nn.attention,
-                   "torch.nn.functional": torch.nn.functional}
-        with mock.patch.dict(sys.modules, modules):
-            for name in ("compare", "measuring", "providers"):
+        names = ("torch", "torch._functorch", "torch._functorch.config", "torch.nn", "torch.nn.attention",
+                 "torch.nn.attention.bias", "torch.nn.attention.flex_attention", "torch.nn.functional")
+        with mock.patch.dict(sys.modules, {name: torch for name in names}):
+            for name in ("compare", "flex", "gradients", "measuring", "providers", "rounds"):
                 sys.modules.pop(name, None)
             import compare
 
-            head = {"gpu": "NVIDIA H200", "date": "2026-11-22", "commit": "abc"}
+            head = {"gpu": "NVIDIA H200", "date": "2026-11-22", "commit": "abc", "rounds": 5, "packages": {}}
             with mock.patch.multiple(compare, Timer=mock.MagicMock(), Attune=mock.MagicMock(),
                                      describe_run=lambda *_: head, measure_cell=measure,
                                      Ceiling=lambda _: mock.Mock(tflops=lambda: 790.0)), \
                     mock.patch.object(compare.attune_ctypes, "Library"), \
                     mock.patch.object(compare.attune_ctypes, "find_library"), \
-                    mock.patch.object(sys, "argv", ["compare.py", "--cells", "f16-peers", "--out", folder]), \
+                    mock.patch.object(sys, "argv", ["compare.py", *options, "--out", folder]), \
                     mock.patch("builtins.print"):
                 return compare.main()
 
@@ -188,22 +237,35 @@ class Compare(unittest.TestCase):
 
         with tempfile.TemporaryDirectory() as folder:
             with self.assertRaises(KeyboardInterrupt):
-                self.run_with(measure, folder)
+                self.run_with(measure, folder, "--cells", "f16-peers")
             self.assertEqual(len(self.stored(folder)["rows"]), 2)
             self.assertIs(self.stored(folder)["complete"], False)
 
     def test_a_whole_run_says_that_it_is_complete(self):
         with tempfile.TemporaryDirectory() as folder:
-            self.assertEqual(self.run_with(self.measured, folder), 0)
+            self.assertEqual(self.run_with(self.measured, folder, "--cells", "f16-peers"), 0)
             self.assertEqual(len(self.stored(folder)["rows"]), 24)
             self.assertIs(self.stored(folder)["complete"], True)
+
+    def test_a_quick_run_asks_for_who_is_there(self):
+        asked = []
+
+        def measure(cell, peers, *rest):
+            asked.append(peers)
+            return self.measured(cell, peers, *rest)
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(self.run_with(measure, folder, "--quick"), 0)
+            self.assertEqual(len(asked), len(cells.cells_of(["quick"])))
+            self.assertEqual(asked[0], ["fa2", "cudnn", "flex", "efficient"])
+            self.assertEqual(sorted(path.suffix for path in pathlib.Path(folder).iterdir()), [".csv", ".json", ".md"])
 
     def test_a_cell_that_attune_refuses_is_a_failure(self):
         def refuse(cell, *rest):
             return {**self.measured(cell, *rest), "refused": {"attune": "no"}}
 
         with tempfile.TemporaryDirectory() as folder:
-            self.assertEqual(self.run_with(refuse, folder), 1)
+            self.assertEqual(self.run_with(refuse, folder, "--cells", "f16-peers"), 1)
 
 
 if __name__ == "__main__":

@@ -81,22 +81,36 @@ TEST_CASE("the GPU computes what it should, for lengths up to the capacity", "[g
   }
 }
 
-TEST_CASE("plan creation tunes once, within its bound", "[gpu]") {
+TEST_CASE("plan creation tunes once", "[gpu]") {
+  ATTUNE_NEED_GPU();
+  attune_context_options options = cuda_options();
+  options.tuning = ATTUNE_TUNING_MISS;
+  options.tuning_seconds = 60;  // enough on a machine that is busy with other things, too
+  const ContextHandle context = make_context(options);
+  attune_attention_desc desc = small_desc();
+  desc.head_dim = 64;
+  desc.max_seqlen_q = desc.max_seqlen_kv = 512;
+  const PlanHandle first = make_plan(context.get(), desc);
+  PlanHandle second;
+  const double known = seconds_of([&] { second = make_plan(context.get(), desc); });
+  INFO("second plan after " << known << " s");
+  CHECK(known < 0.5);
+  CHECK(match_of(first.get()) == ATTUNE_MATCH_EXACT);
+  CHECK(match_of(second.get()) == ATTUNE_MATCH_EXACT);
+}
+
+TEST_CASE("tuning at plan creation stays within its bound", "[gpu]") {
   ATTUNE_NEED_GPU();
   attune_context_options options = cuda_options();
   options.tuning = ATTUNE_TUNING_MISS;
   const ContextHandle context = make_context(options);
   attune_attention_desc desc = small_desc();
-  desc.head_dim = 64;
+  desc.head_dim = 128;
   desc.max_seqlen_q = desc.max_seqlen_kv = 512;
-  PlanHandle first, second;
-  const double tuned = seconds_of([&] { first = make_plan(context.get(), desc); });
-  const double known = seconds_of([&] { second = make_plan(context.get(), desc); });
-  INFO("first " << tuned << " s, second " << known << " s");
-  CHECK(tuned < 6);  // 3 s, and what was begun before they were over
-  CHECK(known < 0.5);
-  CHECK(match_of(first.get()) == ATTUNE_MATCH_EXACT);
-  CHECK(match_of(second.get()) == ATTUNE_MATCH_EXACT);
+  PlanHandle plan;
+  const double seconds = seconds_of([&] { plan = make_plan(context.get(), desc); });
+  INFO("plan after " << seconds << " s");
+  CHECK(seconds < 6);  // 3 s, and what was begun before they were over
 }
 
 TEST_CASE("without NVRTC a context can be made, a plan cannot", "[gpu]") {

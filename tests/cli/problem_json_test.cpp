@@ -49,7 +49,7 @@ TEST_CASE("what may be missing has a default") {
 TEST_CASE("a result file of bench is a list of problems, each once") {
   const std::string row =
       R"({"b": 1, "hq": 4, "nq": 5, "nk": 6, "d_qk": 32, "tflops": {"attune": [1.5]}, "config": "x",
-                              "match": "exact", "error": null})";
+                              "match": "exact", "error": null, "timing": "replay", "setup_seconds": {}})";
   CHECK(read(R"({"gpu": "some", "rows": [)" + row + ", " + row + ", " + kFull + "]}").size() == 2);
 }
 

@@ -19,9 +19,12 @@ foreign=$(nm --dynamic --defined-only "$library" | awk '{print $NF}' | grep -v '
 export ATTUNE_DEVICE=auto XDG_CACHE_HOME=$work/cache
 
 echo "== find_package"
-cmake -S "$source/examples/c" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
-cmake --build "$work/cmake" >/dev/null
-"$work/cmake/quickstart"
+for example in c/quickstart cpp/gradients; do
+    folder=${example%/*}
+    cmake -S "$source/examples/$folder" -B "$work/$folder" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+    cmake --build "$work/$folder" >/dev/null
+    "$work/$example"
+done
 
 echo "== pkg-config"
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name attune.pc)")

@@ -46,21 +46,50 @@ void add_stages(std::vector<FlashBwdCase>& cases, const Problem& problem, const 
   }
 }
 
-Candidate choice_for(Problem stage, const DeviceSpec& device) {
+Problem large(Problem stage) {
   stage.batch = 8;
   stage.seqlen_q = stage.seqlen_kv = 2048;
-  return enumerate_candidates(stage, device, {}).at(0);
+  return stage;
+}
+
+Candidate choice_for(const Problem& stage, const DeviceSpec& device) {
+  return enumerate_candidates(large(stage), device, {}).at(0);
 }
 
 }  // namespace
 
 TEST_CASE("flash_bwd on a GPU is right for every head dimension, dtype, mask and length", "[gpu]") {
   KernelBench bench = KernelBench::on_cuda();
+  for (const DType dtype : kDTypes) {
+    DYNAMIC_SECTION(name_of(dtype)) {  // alone: -c f32
+      std::vector<FlashBwdCase> cases;
+      for (const int64_t head_dim : kHeadDims) {
+        for (const Mask mask : kMasks)
+          add_stages(cases, problem_of(dtype, head_dim, mask), kLengths);
+      }
+      check_flash_bwd(bench, cases);
+    }
+  }
+}
+
+TEST_CASE("flash_bwd on a GPU is right for f32 by tensor cores and by multiply-adds", "[gpu]") {
+  KernelBench bench = KernelBench::on_cuda();
   std::vector<FlashBwdCase> cases;
   for (const int64_t head_dim : kHeadDims) {
-    for (const DType dtype : kDTypes) {
-      for (const Mask mask : kMasks)
-        add_stages(cases, problem_of(dtype, head_dim, mask), kLengths);
+    for (const Operation stage : {Operation::backward_dkv, Operation::backward_dq}) {
+      Problem problem = problem_of(DType::f32, head_dim, Mask::causal);
+      problem.operation = stage;
+      for (const int by_tensor_cores : {0, 1}) {
+        const std::vector<Candidate> candidates =
+            enumerate_candidates(large(problem), bench.backend().device(), {});
+        const auto found =
+            std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
+              return candidate.verdict.fits && candidate.config.at("TENSOR_PRODUCTS") == by_tensor_cores;
+            });
+        REQUIRE(found != candidates.end());
+        cases.push_back({problem, found->config, {{203, 799}, {1023, 129}, {97, 97}}});
+        cases.back().family = found->family;
+      }
     }
   }
   check_flash_bwd(bench, cases);
@@ -179,9 +208,10 @@ TEST_CASE("flash_bwd on a GPU repeats bit for bit, a thousand times, whatever el
     while (!done)
       attention.run(other.backend(), *family, config, module);
   });
-  for (const int64_t head_dim : {128, 256}) {
+  for (const auto& [dtype, head_dim] : std::initializer_list<std::pair<DType, int64_t>>{
+           {DType::bf16, 128}, {DType::bf16, 256}, {DType::f32, 64}}) {
     for (const Operation stage : kStages) {
-      Problem problem = problem_of(DType::bf16, head_dim, Mask::causal);
+      Problem problem = problem_of(dtype, head_dim, Mask::causal);
       problem.operation = stage;
       problem.seqlen_q = problem.seqlen_kv = 1023;
       check_backward_repeatable(bench, problem, choice_for(problem, bench.backend().device()), 1000);

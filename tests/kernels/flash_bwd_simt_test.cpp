@@ -42,6 +42,11 @@ Config dq_config(int block_m, int block_n, int warps, int stages, int queries_in
           {"QUERIES_IN_REGISTERS", queries_in_registers}};
 }
 
+Config by_tensor_products(Config config) {
+  config.set("TENSOR_PRODUCTS", 1);
+  return config;
+}
+
 // One of the smallest of each stage that can do the problem.
 std::vector<FlashBwdCase> small_stages(const Problem& problem, const Lengths& lengths, double q_deviation = 1,
                                        Placement placement = Placement::aligned) {
@@ -84,6 +89,28 @@ TEST_CASE("flash_bwd on simt is right for values that are wider or narrower than
       add(cases, small_stages(problem, {{67, 35}, {3, 80}}));
     }
   }
+  check_flash_bwd(bench, cases);
+}
+
+TEST_CASE("flash_bwd on simt is right for f32 on tensor cores", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  std::vector<FlashBwdCase> cases;
+  const auto add_problem = [&](const FlashBwdCase& one, const Config& dkv, const Config& dq) {
+    add(cases, every_stage(one, by_tensor_products(dkv), by_tensor_products(dq)));
+  };
+  const Lengths lengths = {{67, 83}, {1, 40}};
+  for (const int64_t head_dim : {1, 33, 64, 80, 128}) {
+    add_problem({problem_of(DType::f32, head_dim, Mask::causal), {}, lengths}, dkv_config(16, 64, 4, 1, 0),
+                dq_config(64, 32, 4, 1));
+  }
+  add_problem({problem_of(DType::f32, 256, Mask::causal), {}, {{35, 37}}}, dkv_config(16, 16, 1, 1, 1),
+              dq_config(16, 16, 1, 1));
+  Problem wide = problem_of(DType::f32, 40, Mask::none, 4, 2);
+  wide.head_dim_v = 96;
+  add_problem({wide, {}, lengths, 1, Placement::unaligned}, dkv_config(32, 128, 4, 2, 0),
+              dq_config(128, 32, 4, 2));
+  add_problem({problem_of(DType::f32, 72, Mask::causal, 4, 2), {}, lengths, 40, Placement::broadcast},
+              dkv_config(32, 64, 4, 2, 0), dq_config(128, 64, 8, 1));
   check_flash_bwd(bench, cases);
 }
 

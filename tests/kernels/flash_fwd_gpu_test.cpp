@@ -32,10 +32,14 @@ Problem problem_of(DType dtype, int64_t head_dim, Mask mask) {
 }
 
 // Capacity-sized, so that the first choice is the one large problems take.
-ForwardKernel choice_for(Problem problem, const DeviceSpec& device) {
+Problem large(Problem problem) {
   problem.batch = 8;
   problem.seqlen_q = problem.seqlen_kv = 2048;
-  return first_choice(problem, device);
+  return problem;
+}
+
+ForwardKernel choice_for(const Problem& problem, const DeviceSpec& device) {
+  return first_choice(large(problem), device);
 }
 
 }  // namespace
@@ -49,6 +53,24 @@ TEST_CASE("flash_fwd on a GPU is right for every head dimension, dtype, mask and
         const Problem problem = problem_of(dtype, head_dim, mask);
         cases.push_back({problem, choice_for(problem, bench.backend().device()), kLengths});
       }
+    }
+  }
+  check_flash_fwd(bench, cases);
+}
+
+TEST_CASE("flash_fwd on a GPU is right for f32 by tensor cores and by multiply-adds", "[gpu]") {
+  KernelBench bench = KernelBench::on_cuda();
+  std::vector<FlashFwdCase> cases;
+  for (const int64_t head_dim : kHeadDims) {
+    const Problem problem = problem_of(DType::f32, head_dim, Mask::causal);
+    for (const int by_tensor_cores : {0, 1}) {
+      const std::vector<Candidate> candidates =
+          enumerate_candidates(large(problem), bench.backend().device(), {});
+      const auto found = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
+        return candidate.verdict.fits && candidate.config.at("TENSOR_PRODUCTS") == by_tensor_cores;
+      });
+      REQUIRE(found != candidates.end());
+      cases.push_back({problem, {*found->family, found->config}, {{203, 799}, {1023, 129}, {97, 97}}});
     }
   }
   check_flash_fwd(bench, cases);

@@ -45,6 +45,11 @@ Config by_engine(Config config) {
   return config;
 }
 
+Config by_tensor_products(Config config) {
+  config.set("TENSOR_PRODUCTS", 1);
+  return config;
+}
+
 const std::vector<FlashFwdCase::Lengths> kFew = {{127, 129}, {1, 203}, {97, 3}};
 
 }  // namespace
@@ -74,6 +79,23 @@ TEST_CASE("flash_fwd on simt is right for values that are wider or narrower than
           {problem, size_of(dtype) == 2 ? config_of(64, 32, 4, 1, 0) : small_config(), {{67, 35}, {3, 80}}});
     }
   }
+  check_flash_fwd(bench, cases);
+}
+
+TEST_CASE("flash_fwd on simt is right for f32 on tensor cores", "[simt]") {
+  KernelBench bench = KernelBench::on_simt();
+  std::vector<FlashFwdCase> cases;
+  const auto add = [&](Problem problem, const Config& config, double q_deviation, Placement placement) {
+    problem.batch = 2;
+    cases.push_back({problem, by_tensor_products(config), {{67, 83}, {1, 40}}, q_deviation, placement});
+  };
+  for (const int64_t head_dim : {1, 33, 64, 80, 128, 256}) {
+    add(problem_of(DType::f32, head_dim, Mask::causal), config_of(64, 32, 4, 1, 0), 1, Placement::aligned);
+  }
+  Problem wide = problem_of(DType::f32, 40, Mask::none, 4, 2);
+  wide.head_dim_v = 96;
+  add(wide, config_of(128, 32, 4, 2, 0), 1, Placement::unaligned);
+  add(problem_of(DType::f32, 72, Mask::causal, 4, 2), config_of(128, 64, 8, 1, 0), 40, Placement::broadcast);
   check_flash_fwd(bench, cases);
 }
 

@@ -92,8 +92,10 @@ TEST_CASE("flash_fwd's budget is the layout's formula, for every config on every
           const int stages = config.at("STAGES");
           const ResourceUse use = flash_fwd().resources(problem, config);
           // By hand: Q (or O in its place), and per stage K and V; each row rounded up to 16 columns, and 16
-          // bytes of padding where it is not swizzled.
+          // bytes of padding where it is not swizzled. f32 on tensor cores: to 32 columns, swizzled.
+          const bool tensor_products = config.find("TENSOR_PRODUCTS").value_or(0) != 0;
           const auto row_bytes = [&](int64_t columns) {
+            if (tensor_products) return (columns + 31) / 32 * 128;
             return (columns + 15) / 16 * 16 * element + (element > 2 ? 16 : 0);
           };
           const int64_t k_row = row_bytes(dim), v_row = row_bytes(dim_v), q_row = std::max(k_row, v_row);
@@ -101,7 +103,7 @@ TEST_CASE("flash_fwd's budget is the layout's formula, for every config on every
           REQUIRE(use.shared_bytes == m * q_row + stages * (n * (k_row + v_row) + (tensor_copies ? 16 : 0)));
           REQUIRE(use.threads == 32 * config.at("WARPS"));
           const FlashFwdLayout layout{element, static_cast<int>(dim), static_cast<int>(dim_v), m, n,
-                                      stages,  tensor_copies};
+                                      stages,  tensor_copies,         tensor_products};
           REQUIRE(layout.shared_bytes() == use.shared_bytes);
           // The tiles lie one behind the other and end where the memory ends; each begins where a swizzle
           // may.

@@ -57,11 +57,22 @@ function(attune_python_test name)
   endif()
 endfunction()
 
-file(GLOB scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*.py")
+file(GLOB scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*.py" "${PROJECT_SOURCE_DIR}/examples/python/*.py")
 attune_python_test(bench.syntax -m py_compile ${scripts})
 attune_python_test(bench.units -m unittest discover -s "${PROJECT_SOURCE_DIR}/tests/bench" -p "*_test.py")
 attune_python_test(bench.speed_table "${PROJECT_SOURCE_DIR}/bench/speed_table.py" --check)
+attune_python_test(bench.reports "${PROJECT_SOURCE_DIR}/bench/report.py" --check "${PROJECT_SOURCE_DIR}/bench/results")
 attune_python_test(bench.plots "${PROJECT_SOURCE_DIR}/bench/plots.py" --check)
-if(TEST bench.plots)
-  set_tests_properties(bench.plots PROPERTIES SKIP_RETURN_CODE 77)  # no matplotlib, or another version of it
-endif()
+
+# Examples that need attune's Python package, and PyTorch or JAX; where one is missing they are skipped, and say which.
+function(attune_example_test name script)
+  if(ATTUNE_PYTHON3)
+    attune_add_ctest(examples.${name} simt "${CMAKE_COMMAND}" -E env "PYTHONPATH=${PROJECT_BINARY_DIR}/python"
+      "PYTHONPYCACHEPREFIX=${PROJECT_BINARY_DIR}/test-cache/pycache"
+      "${ATTUNE_PYTHON3}" "${PROJECT_SOURCE_DIR}/examples/python/${script}" ${ARGN})
+    set_tests_properties(examples.${name} PROPERTIES SKIP_REGULAR_EXPRESSION "No module named '(attune|torch|jax)")
+  endif()
+endfunction()
+
+attune_example_test(training train_transformer.py --device cpu --steps 20)
+attune_example_test(jax jax_attention.py)

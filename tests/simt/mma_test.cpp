@@ -1,6 +1,7 @@
 // The software tensor core alone: special values, and every size it takes.
 #include "simt/mma.h"
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -117,6 +118,46 @@ TEST_CASE("products of every size are right") {
         }
       }
       CHECK(worst < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("products of TF32 read 11 bits of a word and have half the depth") {
+  constexpr int kM = 2, kN = 4, kDepth = 8;
+  std::mt19937 generator(7);
+  std::normal_distribution<float> normal;
+  std::vector<float> a(16 * kM * kDepth), b(kDepth * 8 * kN), c(32 * kM * kN * 4, 0.5f);
+  for (float& element : a)
+    element = normal(generator);
+  for (float& element : b)
+    element = normal(generator);
+  const auto word = [](float value) { return std::bit_cast<uint32_t>(value); };
+  const auto read = [&](float value) { return std::bit_cast<float>(word(value) & 0xffffe000u); };
+
+  std::vector<uint32_t> a_fragments(32 * kM * 4), b_fragments(32 * kN * 2);
+  std::array<LaneFragments, 32> lanes;
+  for (int lane = 0; lane < 32; ++lane) {
+    for (int i = 0; i < kM * 4; ++i) {
+      const int row = 16 * (i / 4) + lane / 4 + 8 * (i % 2), k = lane % 4 + i % 4 / 2 * 4;
+      a_fragments[lane * kM * 4 + i] = word(a[kDepth * row + k]);
+    }
+    for (int i = 0; i < kN * 2; ++i) {
+      const int k = lane % 4 + 4 * (i % 2), column = 8 * (i / 2) + lane / 4;
+      b_fragments[lane * kN * 2 + i] = word(b[8 * kN * k + column]);
+    }
+    lanes[lane] = {&c[lane * kM * kN * 4], &a_fragments[lane * kM * 4], &b_fragments[lane * kN * 2]};
+  }
+  TileMultiplier().multiply(lanes, kM, kN, ATTUNE_SIMT_TF32);
+
+  for (int row = 0; row < 16 * kM; ++row) {
+    for (int column = 0; column < 8 * kN; ++column) {
+      double sum = 0.5;
+      for (int k = 0; k < kDepth; ++k)
+        sum += static_cast<double>(read(a[kDepth * row + k])) * read(b[8 * kN * k + column]);
+      const int lane = row % 8 * 4 + column % 8 / 2;
+      const int element = row % 16 / 8 * 2 + column % 2;
+      INFO("row " << row << ", column " << column);
+      CHECK(std::fabs(c[((lane * kM + row / 16) * kN + column / 8) * 4 + element] - sum) < 1e-5);
     }
   }
 }
