@@ -141,6 +141,22 @@ def test_autocast():
     assert o.dtype == compiled.dtype == torch.bfloat16
     torch.testing.assert_close(o.float(), math_attention(*inputs)[0], atol=3e-2, rtol=3e-2)
     assert all(gradient.dtype == torch.float32 for gradient in gradients([o], inputs))
+    whole_numbers = inputs[0].detach().long()
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(TypeError, match="q is of int64"):
+        at.attention(whole_numbers, *inputs[1:])
+
+
+def test_views_that_negate():
+    q, k, v = tensors(dim_v=16)
+    dout, dlse = torch.randn_like(q), torch.randn(q.shape[:3], dtype=q.dtype)
+    o, lse = at.attention(q, k, v, return_lse=True)
+    expected = torch.autograd.grad((o, lse), (q, k, v), (dout, dlse))
+    negated = [torch._neg_view(-tensor) for tensor in (q, k, v)]
+    assert all(tensor.is_neg() for tensor in negated)
+    torch.testing.assert_close(at.attention(*negated), o)
+    again = torch.autograd.grad(at.attention(q, k, v, return_lse=True), (q, k, v),
+                                (torch._neg_view(-dout), torch._neg_view(-dlse)))
+    torch.testing.assert_close(again, expected)
 
 
 def plan_flags():
@@ -170,6 +186,12 @@ def test_scaled_dot_product_attention(shapes, is_causal):
     theirs = F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
     torch.testing.assert_close(mine, theirs)
     torch.testing.assert_close(gradients([mine], (q, k, v)), gradients([theirs], (q, k, v)))
+
+
+def test_scaled_dot_product_attention_where_value_alone_broadcasts():
+    q, k, v = tensors(heads=4, kv_heads=4, dim_v=16, grad=False)
+    for value in (v[:1], v[:, :1]):
+        torch.testing.assert_close(at.scaled_dot_product_attention(q, k, value), F.scaled_dot_product_attention(q, k, value))
 
 
 def test_scaled_dot_product_attention_with_grouped_queries():

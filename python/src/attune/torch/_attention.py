@@ -60,5 +60,6 @@ def _autocast(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor
     if not torch.is_autocast_enabled(kind):
         return query, key, value
     dtype = torch.get_autocast_dtype(kind)
-    query, key, value = (tensor.to(dtype) if tensor.dtype != torch.float64 else tensor for tensor in (query, key, value))
+    query, key, value = (tensor.to(dtype) if tensor.is_floating_point() and tensor.dtype != torch.float64 else tensor
+                         for tensor in (query, key, value))
     return query, key, value

@@ -34,7 +34,8 @@ except AttributeError:  # another PyTorch
 def nobody_watches(query: Tensor, key: Tensor, value: Tensor) -> bool:
     """Whether the tensors may be computed on directly."""
     return (type(query) is Tensor and type(key) is Tensor and type(value) is Tensor and not _dispatch_modes()
-            and not _function_modes() and _transforms() is None and _tracing() is None and forward_ad._current_level < 0)
+            and not _function_modes() and _transforms() is None and _tracing() is None and forward_ad._current_level < 0
+            and not (query.is_neg() or key.is_neg() or value.is_neg()))  # the dispatcher would negate the memory
 
 
 class _Attention(torch.autograd.Function):

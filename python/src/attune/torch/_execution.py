@@ -93,10 +93,12 @@ def backward(dout: Tensor | None, dlse: Tensor | None, query: Tensor, key: Tenso
     context = context_for(query)
     if dout is None:
         dout = torch.zeros_like(o)
-    elif dout.stride(3) != 1:  # as that of a sum, which is one number seen everywhere
-        dout = dout.contiguous()
+    else:
+        dout = dout.resolve_neg()  # what a view only says of its memory, nobody sees who looks into that
+        if dout.stride(3) != 1:  # as that of a sum, which is one number seen everywhere
+            dout = dout.contiguous()
     if dlse is not None:
-        dlse = dlse.contiguous()
+        dlse = dlse.resolve_neg().contiguous()
     dq, dk, dv = (torch.empty_like(tensor) if wanted & bit else None
                   for tensor, bit in zip((query, key, value), _GRADIENTS))
     flags = flags_of(deterministic)
