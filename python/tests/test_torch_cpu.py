@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.autograd import forward_ad
 
 import attune
 import attune.torch as at
@@ -80,6 +81,45 @@ def test_second_derivatives_are_refused():
     first, = torch.autograd.grad(at.attention(*inputs).sum(), inputs[0], create_graph=True)
     with pytest.raises(RuntimeError):
         first.sum().backward()
+
+
+@pytest.mark.parametrize("square", [False, True])  # whether the gradient of o itself hangs in the graph
+def test_penalties_on_gradients_are_refused(square):
+    inputs = tensors()
+    o = at.attention(*inputs)
+    first, = torch.autograd.grad((o.square() if square else o).sum(), inputs[0], create_graph=True)
+    with pytest.raises(RuntimeError):
+        (o.sum() + first.square().sum()).backward()
+    with pytest.raises(RuntimeError):
+        torch.autograd.functional.jvp(lambda q: at.attention(q, *inputs[1:]), inputs[0].detach(), inputs[0].detach())
+
+
+def test_gradients_are_the_same_with_a_graph():
+    for wanted in ((0, 1, 2), (1,)):
+        inputs = [tensor.requires_grad_(i in wanted) for i, tensor in enumerate(tensors(grad=False))]
+        asked = [inputs[i] for i in wanted]
+        loss = at.attention(*inputs, causal=True).square().sum()
+        plain = torch.autograd.grad(loss, asked, retain_graph=True)
+        torch.testing.assert_close(torch.autograd.grad(loss, asked, create_graph=True), plain)
+
+
+def test_forward_mode_derivatives_are_refused():
+    q, k, v = tensors(grad=False)
+    for derivative in (lambda f: torch.func.jvp(f, (q,), (q,)), lambda f: torch.func.jacfwd(f)(q)):
+        with pytest.raises(NotImplementedError, match="forward-mode"):
+            derivative(lambda x: at.attention(x, k, v))
+    with forward_ad.dual_level():
+        with pytest.raises(NotImplementedError, match="forward-mode"):
+            at.scaled_dot_product_attention(k, forward_ad.make_dual(k, k), k)
+        assert torch.equal(at.attention(q, k, v), at.attention(q, k, v))
+
+
+def test_vmap_is_a_loop():
+    q, k, v = tensors(batch=3, dim_v=16)
+    mapped = torch.vmap(lambda *a: at.attention(*(tensor.unsqueeze(0) for tensor in a)).squeeze(0))(q, k, v)
+    whole = at.attention(q, k, v)
+    torch.testing.assert_close(mapped, whole)
+    torch.testing.assert_close(gradients([mapped], (q, k, v)), gradients([whole], (q, k, v)))
 
 
 def test_opcheck():
