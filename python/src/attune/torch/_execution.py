@@ -16,7 +16,6 @@ from attune._errors import INVALID_ARGUMENT, InvalidArgument
 _CAN_LOOK_INTO = hasattr(Tensor, "__dlpack_c_exchange_api__")
 
 _GRADIENTS = (1, 2, 4)  # bits of `wanted`: dq, dk, dv
-ALL_GRADIENTS = 7
 
 
 _by_number: dict[int, _native.Context] = {}  # PyTorch's numbers: -1 is the CPU
