@@ -55,8 +55,8 @@ for place in "${CUDA_PATH:-}" "${CUDA_HOME:-}" /usr/local/cuda; do
 done
 # Kernels where racecheck takes a raw bulk copy, a write, for a race with the reads it is for: between them stands an
 # mbarrier that completes by bytes, which racecheck does not follow (for tensor copies it does). The emulator's shadow
-# state and bitwise repeats vouch for these; docs/learnt.md. The copies of the kernel's images in the tests make so many
-# reports: one more is something else.
+# state and bitwise repeats vouch for these; docs/learnt.md. Over the problems of the tests there are
+# six such reports: a seventh is something else.
 known_bulk_copies='Race reported between Write access at flash_bwd_dkv_sm90\+'
 most_known_reports=6
 
