@@ -61,6 +61,12 @@ def test_options():
         attune.attention(Q, K, K, dropout_p=0.1)
 
 
+def test_streams_in_host_memory():
+    for device in (None, "simt"):
+        refused(ValueError, ["has no streams"], Q, K, K, stream=12345, device=device)
+    assert np.array_equal(attune.attention(Q, K, K, stream=1), attune.attention(Q, K, K))
+
+
 def test_what_is_not_supported():
     refused(NotImplementedError, ["head_dim = 257", "256"], ones(1, 1, 3, 257), ones(1, 1, 5, 257), ones(1, 1, 5, 8))
     refused(NotImplementedError, ["scale = -0.5", "negative"], Q, K, K, scale=-0.5)
