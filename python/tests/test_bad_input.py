@@ -98,6 +98,36 @@ def test_a_closed_library():
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
 
 
+def test_closing_what_is_in_use():
+    program = """
+        import numpy, attune
+        from attune import _native
+        from attune._contexts import open_contexts
+        q, lse = numpy.ones((1, 1, 2, 16), numpy.float32), numpy.zeros((1, 1, 2), numpy.float32)
+        attune.attention(q, q, q, device="simt")
+        attune.attention(q, q, q)
+        contexts = open_contexts()
+        class Seen(Exception):
+            pass
+        def close_within_a_call(like, count):
+            try:
+                attune.close()
+            except ValueError as error:
+                assert isinstance(error, attune.Error) and "simt: the context is in use" in str(error), error
+                raise Seen
+        arrays = [array.__dlpack__() for array in (q, q, q, q, q, lse, q.copy(), q.copy(), q.copy())]
+        try:
+            contexts["simt"].backward(arrays[0], None, *arrays[1:], _native.MASK_NONE, None, False, 0, 0, close_within_a_call)
+        except Seen:
+            assert contexts["reference"].closed and not contexts["simt"].closed
+        else:
+            raise SystemExit("no exception")
+        attune.close()
+        assert contexts["simt"].closed
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
+
+
 def test_a_forked_child_opens_a_library_of_its_own():
     program = """
         import os, warnings, numpy, attune
