@@ -133,8 +133,8 @@ PyObject* context_plans(PyObject* self, PyObject*) {
     const ContextUse state(as_context(self));
     Reference list(PyList_New(0));
     if (!list) return nullptr;
-    for (const ReadyPlan* ready : state->plans.all()) {
-      const Reference description(describe(*ready));
+    for (const ReadyPlan& ready : state->plans.all()) {
+      const Reference description(describe(ready));
       if (!description || PyList_Append(list.get(), description.get()) != 0) return nullptr;
     }
     return list.release();

@@ -11,8 +11,8 @@ struct CallTail {
 
   CallOptions options;
   PyObject* stream = nullptr;  // an integer, or None: the one the arrays' library works on
-  // Called with q and a number of bytes for an array of bytes where q is. None where no workspace is wanted, as
-  // by forward.
+  // Called with q and a number of bytes for an array of bytes where q is. None where no workspace is wanted,
+  // as by forward.
   PyObject* allocate = nullptr;
 };
 
@@ -57,7 +57,7 @@ void execute(ContextState& state, const Problem& problem, PyObject* q, const Cal
   // Before anything lets another thread in, which might read arrays of another library.
   CUstream_st* stream = tail.stream == Py_None ? state.reader.current_stream(problem.device())
                                                : reinterpret_cast<CUstream_st*>(integer_of(tail.stream));
-  const ReadyPlan& ready = state.plans.find_or_make(state.context, problem.key());
+  const ReadyPlan ready = state.plans.find_or_make(state.context, problem.key());
   Reference workspace;
   void* data = nullptr;
   if (ready.workspace_bytes > 0) {
