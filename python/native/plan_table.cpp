@@ -18,23 +18,29 @@ constexpr uint64_t kSameBits = ATTUNE_PLAN_DETERMINISTIC | ATTUNE_PLAN_SINGLE_CO
 constexpr int64_t kFirstInterval = 16, kIntervalGrowth = 4;
 
 constexpr int64_t kMostRows = int64_t{1} << 30;  // of the library; beyond, nothing is rounded
+constexpr int64_t kCoarseLength = 4096, kCoarseBatch = 8;
 
-int64_t next_power(int64_t value) {
+// To powers of two, so that few plans serve all; above `coarse` to quarters of the power below, since the
+// workspace grows with what the capacities are rounded up to.
+int64_t rounded(int64_t value, int64_t coarse) {
   if (value <= 1 || value > kMostRows) return value;
-  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value)));
+  const auto number = static_cast<uint64_t>(value);
+  if (value <= coarse) return static_cast<int64_t>(std::bit_ceil(number));
+  const auto step = static_cast<int64_t>(std::bit_floor(number) / 4);
+  return (value + step - 1) / step * step;
 }
 
 // One row is decoding and has kernels of its own; below a tile all lengths cost the same.
 int64_t length_capacity(int64_t length) {
   if (length <= 1) return length;
   if (length <= 16) return 16;
-  return std::max<int64_t>(64, next_power(length));
+  return std::max<int64_t>(64, rounded(length, kCoarseLength));
 }
 
 }  // namespace
 
 PlanKey rounded_up(PlanKey key) {
-  key.batch = next_power(key.batch);
+  key.batch = rounded(key.batch, kCoarseBatch);
   key.seqlen_q = length_capacity(key.seqlen_q);
   key.seqlen_kv = length_capacity(key.seqlen_kv);
   return key;

@@ -25,7 +25,8 @@ struct PlanKey {
 };
 
 // The key with its capacities rounded up: nearby lengths share a plan, and one that grows step by step, such
-// as that of a cache of keys, asks for a new plan only when it has doubled.
+// as that of a cache of keys, asks for a new plan only when it has doubled; where it is long, has grown by a
+// quarter.
 PlanKey rounded_up(PlanKey key);
 
 attune_attention_desc desc_of(const PlanKey& key);

@@ -42,3 +42,18 @@ def test_a_plan_that_was_not_timed_is_asked_for_again(tmp_path):
         call(context, _native.PLAN_DETERMINISTIC)
     assert matches(context) == {0: exact, _native.PLAN_DETERMINISTIC: default}  # which has to give the same bits
     assert len(context.plans()) == 2
+
+
+def capacity(batch, keys):
+    """What the batch and the number of keys are rounded up to."""
+    context = _native.Context("reference")
+    q, k = np.ones((batch, 1, 1, 4), np.float32), np.ones((batch, 1, keys, 4), np.float32)
+    context.forward(*(array.__dlpack__() for array in (q, k, k, q.copy())), None, _native.MASK_NONE, None, False, 0, 0, None)
+    plan, = context.plans()
+    return plan["max_batch"], plan["max_seqlen_kv"]
+
+
+def test_capacities_are_rounded_up_less_where_memory_counts():
+    wanted = {(1, 1): (1, 1), (5, 2): (8, 16), (8, 65): (8, 128), (9, 4096): (10, 4096), (1, 4097): (1, 5120),
+              (17, 8192): (20, 8192), (1, 8193): (1, 10240), (1, 7169): (1, 8192)}
+    assert {shape: capacity(*shape) for shape in wanted} == wanted
