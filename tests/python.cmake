@@ -28,6 +28,7 @@ if(TARGET attune_python AND NOT ATTUNE_SANITIZE)
   set(folder "${PROJECT_SOURCE_DIR}/python/tests")
   attune_add_ctest(python.numpy simt "${CMAKE_COMMAND}" -E env "PYTHONPATH=${PROJECT_BINARY_DIR}/python"
     "PYTHONPYCACHEPREFIX=${PROJECT_BINARY_DIR}/test-cache/pycache"
-    "${test_python}" "${folder}/run.py" "${folder}/test_numpy.py" "${folder}/test_bad_input.py" "${folder}/test_package.py")
+    "${test_python}" "${folder}/run.py" "${folder}/test_numpy.py" "${folder}/test_bad_input.py" "${folder}/test_package.py"
+    "${folder}/test_plans.py")
   set_tests_properties(python.numpy PROPERTIES SKIP_RETURN_CODE 77)
 endif()

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "backend/host_device.h"
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "dispatch/plan.h"
@@ -90,7 +91,8 @@ class ReferencePlan final : public Executable {
   size_t workspace_bytes() const override { return 0; }
 
   void execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
-               Stream) const override {
+               Stream stream) const override {
+    require_no_stream("reference", stream);
     check_workspace(0, workspace, workspace_bytes);
     capacity_.operation == Operation::backward ? backward(args) : forward(args);
   }

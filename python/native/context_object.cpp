@@ -32,6 +32,18 @@ attune_device_info info_of(attune_context_t context) {
   return info;
 }
 
+void close(ContextState& state) {
+  state.plans.clear();
+  attune_context_destroy(std::exchange(state.context, nullptr));
+}
+
+struct CloseAndDelete {
+  void operator()(ContextState* state) const {
+    close(*state);
+    delete state;
+  }
+};
+
 PyObject* context_new(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
   return guarded([&]() -> PyObject* {
     static const char* const kNames[] = {"device",         "cache_dir", "nvrtc", "tuning",
@@ -49,7 +61,7 @@ PyObject* context_new(PyTypeObject* type, PyObject* arguments, PyObject* keyword
     options.tuning = static_cast<attune_tuning>(tuning);
     options.tuning_seconds = seconds;
     options.check = checked;
-    auto state = std::make_unique<ContextState>();
+    std::unique_ptr<ContextState, CloseAndDelete> state(new ContextState);
     attune_status status = ATTUNE_OK;
     {
       const WithoutPython unlocked;
@@ -59,18 +71,10 @@ PyObject* context_new(PyTypeObject* type, PyObject* arguments, PyObject* keyword
     state->device = device_of(info_of(state->context).backend, device);
     const auto allocate = reinterpret_cast<allocfunc>(PyType_GetSlot(type, Py_tp_alloc));
     PyObject* self = allocate(type, 0);
-    if (!self) {
-      attune_context_destroy(state->context);
-      return nullptr;
-    }
+    if (!self) return nullptr;
     as_context(self)->state = state.release();
     return self;
   });
-}
-
-void close(ContextState& state) {
-  state.plans.clear();
-  attune_context_destroy(std::exchange(state.context, nullptr));
 }
 
 // NOTE: what was not closed is left to the end of the process. Kernels may still be at work, CUDA graphs may
@@ -129,8 +133,8 @@ PyObject* context_plans(PyObject* self, PyObject*) {
     const ContextUse state(as_context(self));
     Reference list(PyList_New(0));
     if (!list) return nullptr;
-    for (const ReadyPlan* ready : state->plans.all()) {
-      const Reference description(describe(*ready));
+    for (const ReadyPlan& ready : state->plans.all()) {
+      const Reference description(describe(ready));
       if (!description || PyList_Append(list.get(), description.get()) != 0) return nullptr;
     }
     return list.release();

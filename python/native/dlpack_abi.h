@@ -6,7 +6,7 @@
 
 namespace attune_python::dlpack {
 
-constexpr int32_t kCpu = 1, kCuda = 2, kCudaHost = 3, kCudaManaged = 13;
+constexpr int32_t kCpu = 1, kCuda = 2, kCudaHost = 3;
 constexpr uint8_t kFloat = 2, kBfloat = 4;
 
 struct Device {

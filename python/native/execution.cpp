@@ -11,7 +11,8 @@ struct CallTail {
 
   CallOptions options;
   PyObject* stream = nullptr;  // an integer, or None: the one the arrays' library works on
-  // Called with q and a number of bytes for an array of bytes where q is; None: the library's memory.
+  // Called with q and a number of bytes for an array of bytes where q is. None where no workspace is wanted,
+  // as by forward.
   PyObject* allocate = nullptr;
 };
 
@@ -52,47 +53,21 @@ void require_count(const char* function, Py_ssize_t count, Py_ssize_t wanted) {
              std::to_string(count));
 }
 
-// Device memory that is freed when the stream's work is done.
-class LibraryWorkspace {
- public:
-  LibraryWorkspace(attune_context_t context, CUstream_st* stream) : context_(context), stream_(stream) {}
-  ~LibraryWorkspace() {
-    if (!data_) return;
-    const WithoutPython unlocked;
-    attune_stream_synchronize(context_, stream_);
-    attune_memory_free(context_, data_);
-  }
-  LibraryWorkspace(const LibraryWorkspace&) = delete;
-  LibraryWorkspace& operator=(const LibraryWorkspace&) = delete;
-
-  void* allocate(size_t bytes) {
-    check(attune_memory_allocate(&data_, context_, bytes));
-    return data_;
-  }
-
- private:
-  attune_context_t context_;
-  CUstream_st* stream_;
-  void* data_ = nullptr;
-};
-
 void execute(ContextState& state, const Problem& problem, PyObject* q, const CallTail& tail) {
   // Before anything lets another thread in, which might read arrays of another library.
   CUstream_st* stream = tail.stream == Py_None ? state.reader.current_stream(problem.device())
                                                : reinterpret_cast<CUstream_st*>(integer_of(tail.stream));
-  const ReadyPlan& ready = state.plans.find_or_make(state.context, problem.key());
-  LibraryWorkspace own(state.context, stream);
+  const ReadyPlan ready = state.plans.find_or_make(state.context, problem.key());
   Reference workspace;
   void* data = nullptr;
   if (ready.workspace_bytes > 0) {
-    if (tail.allocate == Py_None) {
-      data = own.allocate(ready.workspace_bytes);
-    } else {
-      const Reference bytes(PyLong_FromSize_t(ready.workspace_bytes));
-      workspace.reset(bytes ? PyObject_CallFunctionObjArgs(tail.allocate, q, bytes.get(), nullptr) : nullptr);
-      if (!workspace) throw PythonError();
-      data = state.reader.read("workspace", workspace.get()).data;
-    }
+    if (tail.allocate == Py_None)
+      raise_invalid("allocate is None, and a workspace of " + std::to_string(ready.workspace_bytes) +
+                    " bytes is wanted");
+    const Reference bytes(PyLong_FromSize_t(ready.workspace_bytes));
+    workspace.reset(bytes ? PyObject_CallFunctionObjArgs(tail.allocate, q, bytes.get(), nullptr) : nullptr);
+    if (!workspace) throw PythonError();
+    data = state.reader.read("workspace", workspace.get()).data;
   }
   attune_status status = ATTUNE_OK;
   {
@@ -124,8 +99,7 @@ PyObject* context_forward(PyObject* self, PyObject* const* arguments, Py_ssize_t
 }
 
 // backward(dout, dlse | None, q, k, v, o, lse, dq | None, dk | None, dv | None, mask, scale | None, bshd,
-// flags,
-//          stream | None, allocate | None)
+// flags, stream | None, allocate | None)
 PyObject* context_backward(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return guarded([&]() -> PyObject* {
     require_count("Context.backward", count, 10 + CallTail::kCount);

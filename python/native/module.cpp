@@ -35,12 +35,8 @@ bool add_constants(PyObject* module) {
                                                     {"BF16", ATTUNE_BF16},
                                                     {"F32", ATTUNE_F32},
                                                     {"F64", ATTUNE_F64},
-                                                    {"PLAN_SINGLE_CONFIG", ATTUNE_PLAN_SINGLE_CONFIG},
                                                     {"PLAN_DETERMINISTIC", ATTUNE_PLAN_DETERMINISTIC},
-                                                    {"TUNING_DEFAULT", ATTUNE_TUNING_DEFAULT},
-                                                    {"TUNING_MISS", ATTUNE_TUNING_MISS},
-                                                    {"TUNING_OFF", ATTUNE_TUNING_OFF},
-                                                    {"TUNING_FORCE", ATTUNE_TUNING_FORCE}};
+                                                    {"TUNING_OFF", ATTUNE_TUNING_OFF}};
   for (const auto& [name, value] : constants) {
     if (PyModule_AddIntConstant(module, name, value) != 0) return false;
   }

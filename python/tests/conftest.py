@@ -1,10 +1,18 @@
 """What the tests share. Without PyTorch, or without a GPU, the parts that need it are skipped with the reason."""
+import atexit
 import os
+import shutil
+import tempfile
 
 import pytest
 
 # Tests are of results; what tuning does is tested in tests/tune. To be set before the library is loaded.
 os.environ.setdefault("ATTUNE_TUNING", "off")
+
+# The user's cache is not for tests to fill, nor their results for it to decide. ctest gives them a folder, too.
+if not os.environ.get("XDG_CACHE_HOME"):
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="attune-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
 def _why_no_torch():

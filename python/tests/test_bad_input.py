@@ -61,6 +61,12 @@ def test_options():
         attune.attention(Q, K, K, dropout_p=0.1)
 
 
+def test_streams_in_host_memory():
+    for device in (None, "simt"):
+        refused(ValueError, ["has no streams"], Q, K, K, stream=12345, device=device)
+    assert np.array_equal(attune.attention(Q, K, K, stream=1), attune.attention(Q, K, K))
+
+
 def test_what_is_not_supported():
     refused(NotImplementedError, ["head_dim = 257", "256"], ones(1, 1, 3, 257), ones(1, 1, 5, 257), ones(1, 1, 5, 8))
     refused(NotImplementedError, ["scale = -0.5", "negative"], Q, K, K, scale=-0.5)
@@ -88,6 +94,36 @@ def test_a_closed_library():
                 assert isinstance(error, RuntimeError) and "closed" in str(error), error
             else:
                 raise SystemExit("no exception")
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
+
+
+def test_closing_what_is_in_use():
+    program = """
+        import numpy, attune
+        from attune import _native
+        from attune._contexts import open_contexts
+        q, lse = numpy.ones((1, 1, 2, 16), numpy.float32), numpy.zeros((1, 1, 2), numpy.float32)
+        attune.attention(q, q, q, device="simt")
+        attune.attention(q, q, q)
+        contexts = open_contexts()
+        class Seen(Exception):
+            pass
+        def close_within_a_call(like, count):
+            try:
+                attune.close()
+            except ValueError as error:
+                assert isinstance(error, attune.Error) and "simt: the context is in use" in str(error), error
+                raise Seen
+        arrays = [array.__dlpack__() for array in (q, q, q, q, q, lse, q.copy(), q.copy(), q.copy())]
+        try:
+            contexts["simt"].backward(arrays[0], None, *arrays[1:], _native.MASK_NONE, None, False, 0, 0, close_within_a_call)
+        except Seen:
+            assert contexts["reference"].closed and not contexts["simt"].closed
+        else:
+            raise SystemExit("no exception")
+        attune.close()
+        assert contexts["simt"].closed
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)
 

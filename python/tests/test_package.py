@@ -1,6 +1,8 @@
 """What the package says of itself."""
+import os
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -38,3 +40,12 @@ def test_the_programs_come_along():
 
 def test_tuning_on_the_emulator():
     attune.tune(heads=1, head_dim=16, seqlen=8, batch=1, dtype="f32", operation="forward", seconds=1, device="simt")
+
+
+def test_the_users_cache_is_left_alone(tmp_path):
+    """By these tests, run without ctest."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("XDG_CACHE_HOME", "ATTUNE_CACHE_DIR")}
+    environment |= {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "tuning_on_the_emulator"],
+                   check=True, timeout=120, env=environment)
+    assert not (tmp_path / ".cache").exists()

@@ -262,6 +262,9 @@ def test_flash_attn_with_kvcache():
     assert torch.equal(k_cache[:, :13], k) and torch.equal(v_cache[:, :13], v)
     with pytest.raises(ValueError, match="cache_seqlens = 19 and 2 new keys in a cache for 20"):
         at.flash_attn_with_kvcache(q, k_cache, v_cache, k[:, 11:], v[:, 11:], cache_seqlens=19)
+    for name, new_k, new_v in (("k", k.float(), v), ("v", k, v.float())):
+        with pytest.raises(TypeError, match=f"{name} is of float32, and {name}_cache of float64"):
+            at.flash_attn_with_kvcache(q, k_cache, v_cache, new_k[:, 11:], new_v[:, 11:], cache_seqlens=11)
 
 
 def test_what_is_not_supported_yet_says_so():

@@ -11,13 +11,14 @@ from yardstick import results, worst
 
 pytestmark = [pytest.mark.needs_torch, pytest.mark.needs_gpu]
 
-# Every head dimension twice, in turns of dtype and mask, so that each meets each somewhere.
+# Every head dimension once, in turns of dtype and mask, so that each of those meets each somewhere: compiling takes most of
+# the time.
 HEAD_DIMS = [(d, d) for d in (32, 40, 59, 64, 72, 80, 96, 111, 128, 160, 192, 224, 256)] + [(192, 128), (64, 96)]
 DTYPES = [torch.bfloat16, torch.float16, torch.float32]
 MASKS = [False, True, "top_left"]
-CASES = [(DTYPES[(i + turn) % 3], dims, MASKS[(i // 3 + turn) % 3]) for turn in (0, 1) for i, dims in enumerate(HEAD_DIMS)]
-CASES += [(torch.float64, (64, 64), True), (torch.float64, (96, 96), False)]
-LENGTHS = [(1, 799), (3, 97), (113, 127), (129, 3), (203, 203), (1023, 1025)]
+CASES = [(DTYPES[i % 3], dims, MASKS[i // 3 % 3]) for i, dims in enumerate(HEAD_DIMS)]
+CASES += [(torch.bfloat16, (128, 128), True), (torch.float64, (64, 64), True), (torch.float64, (96, 96), False)]
+LENGTHS = [(1, 799), (113, 127), (203, 191), (1023, 1025)]  # with more queries than keys, causal rows are hidden
 
 
 def tensors(batch, heads, kv_heads, queries, keys, dims, dtype, seed=0, grad=True):

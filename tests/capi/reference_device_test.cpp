@@ -120,6 +120,14 @@ TEST_CASE("what the reference device cannot do is refused with the reason") {
   args.seqlen_q = 81;
   check_fails(attune_plan_execute(plan.get(), &args, nullptr, 0, nullptr), ATTUNE_ERROR_CAPACITY,
               {"81", "80"});
-  check_fails(attune_stream_synchronize(context.get(), reinterpret_cast<CUstream_st*>(0x1000)),
-              ATTUNE_ERROR_INVALID_ARGUMENT, {"reference has no streams"});
+  auto* const stream = reinterpret_cast<CUstream_st*>(0x1000);
+  check_fails(attune_stream_synchronize(context.get(), stream), ATTUNE_ERROR_INVALID_ARGUMENT,
+              {"reference has no streams"});
+  args.seqlen_q = 3;
+  check_fails(attune_plan_execute(plan.get(), &args, nullptr, 0, stream), ATTUNE_ERROR_INVALID_ARGUMENT,
+              {"reference has no streams", "0x1000"});
+  for (const uintptr_t own : {0, 1, 2}) {
+    CHECK(attune_plan_execute(plan.get(), &args, nullptr, 0, reinterpret_cast<CUstream_st*>(own)) ==
+          ATTUNE_OK);
+  }
 }

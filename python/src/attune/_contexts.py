@@ -5,7 +5,7 @@ import os
 import threading
 
 from attune import _native
-from attune._errors import CONTEXT_LOST, ContextLost
+from attune._errors import CONTEXT_LOST, INVALID_ARGUMENT, ContextLost, Error, InvalidArgument
 
 _lock = threading.Lock()
 _contexts: dict[str, _native.Context] = {}
@@ -37,13 +37,20 @@ def close() -> None:
     """Closes the library for good: plans and kernels are unloaded, and every later call raises attune.ContextLost.
 
     Work that was queued, and CUDA graphs that hold attune's kernels, must be done with. Nothing needs this call before
-    a process ends.
+    a process ends. A device that another thread is computing on is left open, and named by attune.InvalidArgument when
+    all others are closed; a later close() closes it.
     """
     global _closed
+    left_open = []
     with _lock:
         _closed = True
-        for context in _contexts.values():
-            context.close()
+        for device, context in _contexts.items():
+            try:
+                context.close()
+            except Error as error:
+                left_open.append(f"{device}: {error}")
+    if left_open:
+        raise InvalidArgument("; ".join(left_open), INVALID_ARGUMENT)
 
 
 def _forget() -> None:

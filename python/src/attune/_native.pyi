@@ -11,12 +11,8 @@ F16: int
 BF16: int
 F32: int
 F64: int
-PLAN_SINGLE_CONFIG: int
 PLAN_DETERMINISTIC: int
-TUNING_DEFAULT: int
-TUNING_MISS: int
 TUNING_OFF: int
-TUNING_FORCE: int
 STATUS_TEXTS: dict[int, str]
 
 class _Device(TypedDict):

@@ -22,7 +22,8 @@ def tune(*, heads: int, head_dim: int, seqlen: int, batch: int = 1, kv_heads: in
 
     Later calls of similar lengths take the winner, in this process and in others. Lengths are rounded up as calls round
     them. `seconds` bounds the time of each operation (0: every candidate is tried); `force` tunes although there is a
-    record. Plans made before are kept: their kernels may be part of a CUDA graph.
+    record. Calls that have a plan already keep it, unless its config was never timed: then they take the new one after some
+    more calls. Plans that CUDA graphs hold stay.
     """
     if operation not in _OPERATIONS:
         raise InvalidArgument(f"operation = {operation!r} is none of {', '.join(_OPERATIONS)}", INVALID_ARGUMENT)

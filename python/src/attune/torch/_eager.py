@@ -14,11 +14,11 @@ from torch.autograd import forward_ad
 from attune.torch import _execution, _operators
 
 
-def _never() -> bool:
+def _assume_so() -> bool:
     return True
 
 
-any_autocast = getattr(torch._C, "_is_any_autocast_enabled", _never)
+any_autocast = getattr(torch._C, "_is_any_autocast_enabled", _assume_so)
 
 try:
     _dispatch_modes = torch._C._len_torch_dispatch_stack
@@ -27,7 +27,7 @@ try:
     _tracing = torch._C._get_tracing_state
     forward_ad._current_level
 except AttributeError:  # another PyTorch
-    _dispatch_modes = _function_modes = _transforms = _tracing = _never  # type: ignore[assignment]
+    _dispatch_modes = _function_modes = _transforms = _tracing = _assume_so  # type: ignore[assignment]
 
 
 def nobody_watches(query: Tensor, key: Tensor, value: Tensor) -> bool:

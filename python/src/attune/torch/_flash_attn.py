@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attune._errors import INVALID_ARGUMENT, UNSUPPORTED, InvalidArgument, Unsupported
+from attune._errors import INVALID_ARGUMENT, UNSUPPORTED, InvalidArgument, Unsupported, WrongType
 from attune.torch._attention import attention
 
 Result = Tensor | tuple[Tensor, Tensor, None]
@@ -91,9 +91,17 @@ def _append(k_cache: Tensor, v_cache: Tensor, k: Tensor | None, v: Tensor | None
         raise InvalidArgument(f"cache_seqlens = {length} and {end - length} new keys in a cache for {capacity}",
                               INVALID_ARGUMENT)
     if k is not None and v is not None:
+        for name, new, cache in (("k", k, k_cache), ("v", v, v_cache)):
+            if new.dtype != cache.dtype:  # an assignment would cast
+                raise WrongType(f"{name} is of {_name(new.dtype)}, and {name}_cache of {_name(cache.dtype)}: all are to be "
+                                "of one dtype", INVALID_ARGUMENT)
         k_cache[:, length:end] = k
         v_cache[:, length:end] = v
     return end
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _check(dropout_p: float, causal: bool, window_size: tuple[int, int], softcap: float,
