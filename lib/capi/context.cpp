@@ -8,6 +8,7 @@
 #include "capi/struct_version.h"
 #include "db/shipped_db.h"
 #include "recorded/recorded_backend.h"
+#include "tune/isolation.h"
 #include "tune/recorded_trial_runner.h"
 
 namespace {
@@ -93,6 +94,10 @@ TuneResources attune_context::tune_resources() {
       const auto& recorded = dynamic_cast<const RecordedBackend&>(*backend);
       return make_recorded_trial_runner(*backend, *shipped_database, recorded.recorded_key(), timed);
     };
+  } else if (!options.worker.empty() && !backend->word().empty()) {
+    isolate(
+        resources,
+        {.program = options.worker, .nvrtc_path = options.nvrtc_path, .simt_options = options.simt_options});
   }
   return resources;
 }

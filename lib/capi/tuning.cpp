@@ -58,6 +58,7 @@ Status status_of(Outcome outcome) {
       return ATTUNE_ERROR_LAUNCH_FAILED;
     case Outcome::ok:
     case Outcome::wrong_result:
+    case Outcome::running:
       break;
   }
   return ATTUNE_ERROR_INTERNAL;

@@ -145,6 +145,9 @@ typedef struct attune_context_options {
    * root, and nobody else can write to it. One that cannot be used costs one logged warning. Default: none.
    */
   const char* site_database;
+  /* The program attune-tune, in whose processes candidates are tried; "" = in this process, where a broken
+   * one can crash it. Default: the one that was installed with this library. */
+  const char* worker_path;
 } attune_context_options;
 
 #define ATTUNE_CONTEXT_OPTIONS_INIT ATTUNE_STRUCT_INIT(attune_context_options)
