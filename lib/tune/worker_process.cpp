@@ -106,6 +106,8 @@ WorkerProcess::~WorkerProcess() {
 
 WorkerEnd WorkerProcess::end() {
   if (process_ < 0) return {"it is gone"};
+  // Also for one that talks nonsense: it can neither read nor write any more.
+  ::shutdown(socket_, SHUT_RDWR);
   std::optional<int> status = wait_until(process_, Clock::now() + kTimeToDie);
   if (!status) {
     ::kill(-process_, SIGKILL);

@@ -10,10 +10,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Opening a GPU takes a second, and more on a machine that is busy.
-constexpr double kReadySeconds = 60;
 // One that is killed while it starts is not the program's fault.
-constexpr int kStarts = 3;
+constexpr int kStarts = 12;
 
 Clock::time_point after(double seconds) {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
@@ -47,7 +45,7 @@ void Workers::make_ready(std::unique_ptr<WorkerProcess>& worker, WorkerRole role
   for (int tries = 0; tries < kStarts; ++tries) {
     if (!worker) worker = start(role);
     if (!worker) return;
-    const Answer answer = next(worker, kReadySeconds);
+    const Answer answer = next(worker, options_.ready_seconds);
     if (answer.message) {
       reason = refuse_reason(*answer.message, worker_identity(role, backend_));
       if (reason.empty()) {
@@ -56,8 +54,9 @@ void Workers::make_ready(std::unique_ptr<WorkerProcess>& worker, WorkerRole role
       }
       break;
     }
-    reason = answer.late ? fmt::format("it was not ready after {} s", kReadySeconds) : answer.end.how;
-    if (answer.late) break;
+    reason =
+        answer.late ? fmt::format("it was not ready after {} s", options_.ready_seconds) : answer.end.how;
+    if (answer.late || !answer.end.by_outsider) break;
   }
   worker.reset();
   degrade(fmt::format("{}: {}", options_.program.string(), reason));

@@ -22,6 +22,8 @@ struct WorkerOptions {
   std::string simt_options;       // likewise
   double compile_seconds = 300;   // what takes longer is stopped
   double trial_seconds = 120;     // likewise: a validation, or a few launches that are timed
+  // Opening a GPU takes a second, and more on a machine that is busy.
+  double ready_seconds = 60;
 };
 
 // What became of a request: an answer, or the worker's end.
