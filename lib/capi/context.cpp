@@ -46,6 +46,19 @@ void copy_text(char (&field)[Size], std::string_view text) {
   field[length] = '\0';
 }
 
+// A right kernel needs a fraction of these times. The emulator, which stops launches itself, needs more.
+WorkerOptions worker_options(const ContextOptions& options, const Backend& backend, double bound_seconds) {
+  WorkerOptions worker{
+      .program = options.worker, .nvrtc_path = options.nvrtc_path, .simt_options = options.simt_options};
+  if (!backend.timings_mean_speed()) {
+    worker.trial_seconds = 600;
+  } else if (bound_seconds > 0) {
+    worker.compile_seconds = std::clamp(10 * bound_seconds, 30.0, worker.compile_seconds);
+    worker.trial_seconds = std::clamp(2 * bound_seconds, 10.0, worker.trial_seconds);
+  }
+  return worker;
+}
+
 attune_device_info describe_device(const Backend& backend) {
   const DeviceSpec& device = backend.device();
   attune_device_info info = ATTUNE_DEVICE_INFO_INIT;
@@ -86,7 +99,7 @@ PlannerResources attune_context::planner_resources() {
           .log = log};
 }
 
-TuneResources attune_context::tune_resources() {
+TuneResources attune_context::tune_resources(double bound_seconds) {
   TuneResources resources{
       .backend = *backend, .templates = templates, .images = images, .database = *database, .log = log};
   if (replays()) {
