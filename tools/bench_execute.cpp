@@ -87,7 +87,7 @@ ExecuteTimes time_executes(attune_context& context) {
   args.seqlen_q = args.seqlen_kv = kRows;
   Launch launch;
   inside->family().pack(inside->capacity(), inside->config(), resolve_arguments(inside->capacity(), args),
-                        backend.tensor_maps(), launch);
+                        backend.tensor_maps(), launch, backend.device().multiprocessors);
   // A stream of a caller's own, as most have: execute asks CUDA whose it is.
   const Stream stream = backend.planning_stream();
   BareLaunch bare(inside->module(), launch, stream);

@@ -19,7 +19,8 @@ namespace {
 // One launch of a problem that is being timed, with what it reads and writes.
 struct StageRunner {
   StageRunner(Backend& backend, const Plan& plan_) : plan(plan_), scratch(backend, plan_.capacity()) {
-    plan.family().pack(plan.capacity(), plan.config(), scratch.arguments(), backend.tensor_maps(), launch);
+    plan.family().pack(plan.capacity(), plan.config(), scratch.arguments(), backend.tensor_maps(), launch,
+                       backend.device().multiprocessors);
   }
   const Plan& plan;
   const TimingScratch scratch;

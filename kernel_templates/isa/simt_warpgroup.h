@@ -12,6 +12,10 @@ ATTUNE_FN int warpgroup_index() {
   return thread_index() / 128;
 }
 
+ATTUNE_FN int uniform_warpgroup_index() {
+  return warpgroup_index();
+}
+
 ATTUNE_FN void warpgroup_barrier(attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
   thread->api->warpgroup_barrier(thread, site);
@@ -48,7 +52,8 @@ ATTUNE_FN void pin(float (&)[N][4]) {}
 template <typename T, bool TRANSPOSE_B, int N>
 ATTUNE_FN void multiply_warpgroup(float (&sum)[N][4], u64 a, u64 b, bool accumulate,
                                   attune_simt_site site = simt::here()) {
-  static_assert(N % 4 == 0 && N <= 32, "sizes the device has instructions for");
+  static_assert((N % 4 == 0 || (N % 4 == 2 && N >= 10 && N <= 22)) && N <= 32,
+                "sizes the device has instructions for");
   attune_simt_thread* thread = simt::self();
   thread->api->multiply_warpgroup(thread, &sum[0][0], N, nullptr, a, b, TRANSPOSE_B, accumulate,
                                   simt::FormatOf<T>::value, site);
@@ -56,7 +61,8 @@ ATTUNE_FN void multiply_warpgroup(float (&sum)[N][4], u64 a, u64 b, bool accumul
 template <typename T, bool TRANSPOSE_B, int N>
 ATTUNE_FN void multiply_warpgroup(float (&sum)[N][4], const u32 (&a)[4], u64 b, bool accumulate,
                                   attune_simt_site site = simt::here()) {
-  static_assert(N % 4 == 0 && N <= 32, "sizes the device has instructions for");
+  static_assert((N % 4 == 0 || (N % 4 == 2 && N >= 10 && N <= 22)) && N <= 32,
+                "sizes the device has instructions for");
   attune_simt_thread* thread = simt::self();
   thread->api->multiply_warpgroup(thread, &sum[0][0], N, a, 0, b, TRANSPOSE_B, accumulate,
                                   simt::FormatOf<T>::value, site);

@@ -24,6 +24,12 @@ ATTUNE_FN int warpgroup_index() {
   return static_cast<int>(threadIdx.x / 128);
 }
 
+// The same, so that the compiler knows it to be equal in all lanes of a warp: descriptors that depend on it
+// are then made in uniform registers, which products take.
+ATTUNE_FN int uniform_warpgroup_index() {
+  return __shfl_sync(0xffffffffu, warpgroup_index(), 0);
+}
+
 // The warpgroup's threads arrive; shared memory written before is visible to them after.
 ATTUNE_FN void warpgroup_barrier() {
   asm volatile("bar.sync %0, 128;" ::"r"(1 + warpgroup_index()) : "memory");
@@ -85,8 +91,14 @@ ATTUNE_FN void pin(float (&fragment)[N][4]) {
   "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111"
 #define ATTUNE_WG_7 \
   "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
-// Four tiles of a sum.
+// The first half of such a group.
+#define ATTUNE_WG_2_HALF "%32, %33, %34, %35, %36, %37, %38, %39"
+#define ATTUNE_WG_3_HALF "%48, %49, %50, %51, %52, %53, %54, %55"
+#define ATTUNE_WG_4_HALF "%64, %65, %66, %67, %68, %69, %70, %71"
+#define ATTUNE_WG_5_HALF "%80, %81, %82, %83, %84, %85, %86, %87"
+// Two and four tiles of a sum.
 #define ATTUNE_WG_TILE(c, n) "+f"(c[n][0]), "+f"(c[n][1]), "+f"(c[n][2]), "+f"(c[n][3])
+#define ATTUNE_WG_PAIR(c, n) ATTUNE_WG_TILE(c, n), ATTUNE_WG_TILE(c, n + 1)
 #define ATTUNE_WG_SUM(c, n) \
   ATTUNE_WG_TILE(c, n), ATTUNE_WG_TILE(c, n + 1), ATTUNE_WG_TILE(c, n + 2), ATTUNE_WG_TILE(c, n + 3)
 
@@ -138,16 +150,33 @@ ATTUNE_WG_PRODUCT(4, "32", ATTUNE_WG_0, (ATTUNE_WG_SUM(c, 0)), "%16", "%17", "%1
                   "%22")
 ATTUNE_WG_PRODUCT(8, "64", ATTUNE_WG_0 ", " ATTUNE_WG_1, (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4)), "%32",
                   "%33", "%34", "%35", "%36", "%37", "%38")
+ATTUNE_WG_PRODUCT(10, "80", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2_HALF,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_PAIR(c, 8)), "%40", "%41", "%42",
+                  "%43", "%44", "%45", "%46")
 ATTUNE_WG_PRODUCT(12, "96", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2,
                   (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8)), "%48", "%49", "%50", "%51",
                   "%52", "%53", "%54")
+ATTUNE_WG_PRODUCT(14, "112", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3_HALF,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_PAIR(c, 12)),
+                  "%56", "%57", "%58", "%59", "%60", "%61", "%62")
 ATTUNE_WG_PRODUCT(16, "128", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3,
                   (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12)),
                   "%64", "%65", "%66", "%67", "%68", "%69", "%70")
+ATTUNE_WG_PRODUCT(18, "144",
+                  ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4_HALF,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12),
+                   ATTUNE_WG_PAIR(c, 16)),
+                  "%72", "%73", "%74", "%75", "%76", "%77", "%78")
 ATTUNE_WG_PRODUCT(20, "160", ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4,
                   (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12),
                    ATTUNE_WG_SUM(c, 16)),
                   "%80", "%81", "%82", "%83", "%84", "%85", "%86")
+ATTUNE_WG_PRODUCT(22, "176",
+                  ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4
+                              ", " ATTUNE_WG_5_HALF,
+                  (ATTUNE_WG_SUM(c, 0), ATTUNE_WG_SUM(c, 4), ATTUNE_WG_SUM(c, 8), ATTUNE_WG_SUM(c, 12),
+                   ATTUNE_WG_SUM(c, 16), ATTUNE_WG_PAIR(c, 20)),
+                  "%88", "%89", "%90", "%91", "%92", "%93", "%94")
 ATTUNE_WG_PRODUCT(24, "192",
                   ATTUNE_WG_0 ", " ATTUNE_WG_1 ", " ATTUNE_WG_2 ", " ATTUNE_WG_3 ", " ATTUNE_WG_4
                               ", " ATTUNE_WG_5,
@@ -173,7 +202,7 @@ ATTUNE_WG_PRODUCT(32, "256",
 // and belongs to the next group that is committed.
 //   a      64 x 16 in shared memory, rows of k
 //   b      N tiles of 8 columns: rows of k for each column, or with TRANSPOSE_B rows of columns for each k
-//   sum    as c[0] of multiply_tiles; N is a multiple of 4
+//   sum    as c[0] of multiply_tiles; N is 4 to 32, a multiple of 4, or 10, 14, 18 or 22
 template <typename T, bool TRANSPOSE_B, int N>
 ATTUNE_FN void multiply_warpgroup(float (&sum)[N][4], u64 a, u64 b, bool accumulate) {
 #if ATTUNE_WARPGROUPS

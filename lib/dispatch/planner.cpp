@@ -90,6 +90,7 @@ class Planner {
     }
     LaunchShape shape = candidate.family->launch_shape(problem_, candidate.config);
     shape.tensor_maps = resources_.backend.tensor_maps();
+    shape.multiprocessors = resources_.backend.device().multiprocessors;
     return {.family = candidate.family,
             .config = candidate.config,
             .image_hash = image.hash,

@@ -86,8 +86,11 @@ struct LaunchShape {
   int64_t rows = 0;           // a block's share of the work; which rows is the family's own affair
   int64_t parts = 1;          // blocks that share such rows, each with other outputs
   int box_rows = 0;           // rows of a tensor copy in each step; 0: the kernel has none
-  // Who describes tensors to the device's copy engine; null: nobody.
+  bool persistent = false;    // blocks go on with other rows when done with some
+  // Of the device, set by who launches: who describes tensors to its copy engine (null: nobody), and its
+  // multiprocessors (0: nobody knows).
   const TensorMapEncoder* tensor_maps = nullptr;
+  int multiprocessors = 0;
 };
 
 // A constant the specialiser writes into attune_config.h.
@@ -129,9 +132,10 @@ class Family {
   // What takes over where `config` cannot; nothing: there is no such place.
   virtual std::optional<FamilyConfig> fallback(const Problem&, const Config&) const { return std::nullopt; }
 
-  // The same for one launch alone. Throws Error (LAUNCH_FAILED) where the config cannot take the arguments.
+  // The same for one launch alone, on a device with so many multiprocessors (0: nobody knows). Throws Error
+  // (LAUNCH_FAILED) where the config cannot take the arguments.
   void pack(const Problem& problem, const Config& config, const Arguments& arguments,
-            const TensorMapEncoder* tensor_maps, Launch& launch) const;
+            const TensorMapEncoder* tensor_maps, Launch& launch, int multiprocessors = 0) const;
 };
 
 // A family with one config: the unit that is pruned, compiled, measured and chosen.

@@ -15,6 +15,22 @@ uint32_t blocks_of(int64_t tiles, int64_t heads, int64_t batch) {
   return static_cast<uint32_t>(blocks);
 }
 
+void add_forward_regions(Launch& launch, const Problem& problem, const Arguments& arguments) {
+  const size_t element = size_of(problem.dtype);
+  const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
+    add_region(launch, view, arguments.batch, heads, rows, columns, element);
+  };
+  add(arguments.q, problem.heads_q, arguments.seqlen_q, problem.head_dim);
+  add(arguments.k, problem.heads_kv, arguments.seqlen_kv, problem.head_dim);
+  add(arguments.v, problem.heads_kv, arguments.seqlen_kv, problem.head_dim_v);
+  add(arguments.o, problem.heads_q, arguments.seqlen_q, problem.head_dim_v);
+  if (arguments.lse) {
+    launch.add_region(arguments.lse,
+                      static_cast<size_t>(arguments.batch * problem.heads_q * arguments.seqlen_q) *
+                          size_of(statistics_dtype(problem.dtype)));
+  }
+}
+
 std::string missing_products_reason(DType dtype, const DeviceSpec& device) {
   // f16 has matrix products since Turing, bf16 since Ampere.
   const int needed = dtype == DType::f16 ? 75 : dtype == DType::bf16 ? 80 : 0;
@@ -27,6 +43,14 @@ bool has_tensor_copies(const Problem& problem, const DeviceSpec& device) {
   return device.compute_capability() >= 90 && size_of(problem.dtype) == 2 &&
          problem.head_dim % PanelTensor::kPanelColumns == 0 &&
          problem.head_dim_v % PanelTensor::kPanelColumns == 0;
+}
+
+std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device) {
+  if (device.arch == "sm_90a" && has_tensor_copies(problem, device)) return {};
+  return fmt::format(
+      "needs sm_90a, 16-bit elements and head dimensions that are multiples of {}: there are {}, {}, {} and "
+      "{}",
+      PanelTensor::kPanelColumns, device.arch, name_of(problem.dtype), problem.head_dim, problem.head_dim_v);
 }
 
 bool describe_panels(TensorMap& map, const TensorMapEncoder& encoder, DType dtype, const FlashTensor& tensor,

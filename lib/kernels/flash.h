@@ -48,6 +48,9 @@ inline void add_region(Launch& launch, const TensorView& view, int64_t batch, in
 // Blocks of a launch, or Error (UNSUPPORTED) when they are more than a grid has.
 uint32_t blocks_of(int64_t tiles, int64_t heads, int64_t batch);
 
+// Names the tensors of the forward pass.
+void add_forward_regions(Launch& launch, const Problem& problem, const Arguments& arguments);
+
 // Everything of a launch but its parameters and regions, of which there are none yet.
 inline void set_shape(Launch& launch, const LaunchShape& shape, uint32_t grid) {
   launch.region_count = 0;
@@ -62,6 +65,10 @@ std::string missing_products_reason(DType dtype, const DeviceSpec& device);
 // Whether the copy engine can bring the problem's rows: it came with sm_90, and its copies are panels of 64
 // columns.
 bool has_tensor_copies(const Problem& problem, const DeviceSpec& device);
+
+// Empty when warpgroups of the device can multiply the problem's tiles, as far as the problem tells; else why
+// not.
+std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device);
 
 // Describes [batch, heads, rows, columns] to the copy engine; false when it cannot bring them.
 bool describe_panels(TensorMap& map, const TensorMapEncoder& encoder, DType dtype, const FlashTensor& tensor,

@@ -39,7 +39,7 @@ class FlashBwdDkvSm90 final : public Family {
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
     std::string reason = flash_bwd::inapplicable_reason(problem, Operation::backward_dkv, device);
-    return reason.empty() ? flash_bwd::missing_warpgroups_reason(problem, device) : reason;
+    return reason.empty() ? flash::missing_warpgroups_reason(problem, device) : reason;
   }
 
   ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {

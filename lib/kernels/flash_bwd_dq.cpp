@@ -83,7 +83,7 @@ class FlashBwdDq final : public Family {
 
 ConfigSpace FlashBwdDq::space(const Problem& problem, const DeviceSpec& device) const {
   const TunableValues values = values_for(problem.dtype);
-  const bool by_warpgroups = flash_bwd::missing_warpgroups_reason(problem, device).empty();
+  const bool by_warpgroups = flash::missing_warpgroups_reason(problem, device).empty();
   const bool wide = size_of(problem.dtype) > 2;
   const int64_t longest = std::max(problem.head_dim, problem.head_dim_v);
   std::vector<Parameter> parameters = {

@@ -37,7 +37,7 @@ class FlashBwdDqSm90 final : public Family {
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
     std::string reason = flash_bwd::inapplicable_reason(problem, Operation::backward_dq, device);
-    return reason.empty() ? flash_bwd::missing_warpgroups_reason(problem, device) : reason;
+    return reason.empty() ? flash::missing_warpgroups_reason(problem, device) : reason;
   }
 
   ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {

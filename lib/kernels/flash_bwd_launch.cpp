@@ -137,14 +137,6 @@ void set_dq_shape(Launch& launch, const Problem& problem, const LaunchShape& sha
   add_row_terms(launch, problem, arguments);
 }
 
-std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device) {
-  if (device.arch == "sm_90a" && flash::has_tensor_copies(problem, device)) return {};
-  return fmt::format(
-      "needs sm_90a, 16-bit elements and head dimensions that are multiples of {}: there are {}, {}, {} and "
-      "{}",
-      PanelTensor::kPanelColumns, device.arch, name_of(problem.dtype), problem.head_dim, problem.head_dim_v);
-}
-
 bool describe_inputs(const InputMaps& maps, const BoxRows& rows, const Problem& problem,
                      const TensorMapEncoder* encoder, const Arguments& arguments, unsigned aligned) {
   constexpr unsigned kInputs = 15;

@@ -19,10 +19,6 @@ void set_dkv_shape(Launch& launch, const Problem& problem, const LaunchShape& sh
 void set_dq_shape(Launch& launch, const Problem& problem, const LaunchShape& shape,
                   const Arguments& arguments);
 
-// Empty when warpgroups of the device can multiply the problem's tiles, as far as the problem tells; else why
-// not.
-std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device);
-
 // Boxes of this many rows of the tensors that both kernels read.
 struct BoxRows {
   int queries;  // of q and dout

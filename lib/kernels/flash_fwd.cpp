@@ -54,6 +54,7 @@ class FlashFwd final : public Family {
     const TunableValues values = values_for(problem.dtype);
     const bool wide = size_of(problem.dtype) > 2;
     const bool by_engine = flash::has_tensor_copies(problem, device);
+    const bool by_warpgroups = flash::missing_warpgroups_reason(problem, device).empty();
     std::vector<Parameter> parameters = {
         {"BLOCK_M", values.block_m, "query rows of a block"},
         {"BLOCK_N", values.block_n, "keys of a step"},
@@ -75,6 +76,12 @@ class FlashFwd final : public Family {
           [by_engine](const Config& config) {
             return !by_engine || (config.at("STAGES") == 1 && config.at("Q_IN_REGISTERS") == 0 &&
                                   config.at("KEEP_PLACES") == 0);
+          }},
+         {"where warpgroups can multiply: at most four warps, and threads that copy only for 64 rows of four",
+          [by_warpgroups](const Config& config) {
+            const bool smallest = config.at("BLOCK_M") == 64 && config.at("WARPS") == 4;
+            return !by_warpgroups ||
+                   (config.at("WARPS") <= 4 && (config.at("TENSOR_COPIES") == 1 || smallest));
           }},
          {"a second tile in flight is for four warps",
           [wide](const Config& config) {
@@ -210,18 +217,7 @@ bool FlashFwd::pack(const Problem& problem, const LaunchShape& shape, const Argu
   params.aligned = aligned(q, 0) | aligned(k, 1) | aligned(v, 2) | aligned(o, 3);
   if (shape.box_rows > 0 && !describe_keys_and_values(params, problem, shape, batch, nk)) return false;
   flash::set_shape(launch, shape, blocks);
-
-  const auto add = [&](const TensorView& view, int64_t heads, int64_t rows, int64_t columns) {
-    flash::add_region(launch, view, batch, heads, rows, columns, element);
-  };
-  add(arguments.q, problem.heads_q, nq, problem.head_dim);
-  add(arguments.k, problem.heads_kv, nk, problem.head_dim);
-  add(arguments.v, problem.heads_kv, nk, problem.head_dim_v);
-  add(arguments.o, problem.heads_q, nq, problem.head_dim_v);
-  if (arguments.lse) {
-    launch.add_region(arguments.lse, static_cast<size_t>(batch * problem.heads_q * nq) *
-                                         size_of(statistics_dtype(problem.dtype)));
-  }
+  flash::add_forward_regions(launch, problem, arguments);
   return true;
 }
 

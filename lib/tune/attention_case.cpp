@@ -61,7 +61,7 @@ AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const
                             .seqlen_kv = problem_.seqlen_kv,
                             .scale = default_scale(problem_.head_dim, problem_.dtype)};
   Launch launch;
-  family.pack(problem_, config, arguments, backend.tensor_maps(), launch);
+  family.pack(problem_, config, arguments, backend.tensor_maps(), launch, backend.device().multiprocessors);
   backend.launch(module, launch, backend.planning_stream());
   backend.synchronize(backend.planning_stream());
   o_device.download();

@@ -53,7 +53,7 @@ class LocalTrialRunner final : public TrialRunner {
     for (size_t i = 0; i < trials.size(); ++i) {
       const Candidate& candidate = trials[i]->candidate;
       candidate.family->pack(problem_, candidate.config, scratch.arguments(), backend_.tensor_maps(),
-                             launches[i]);
+                             launches[i], backend_.device().multiprocessors);
       timed.push_back({modules_.at(key_of(*trials[i])).get(), &launches[i]});
     }
     TimeBudget budget{.deadline = deadline};

@@ -14,7 +14,13 @@ struct Memory {
   }
   ~Memory() {
     // After close() the context cannot be asked, and its memory is gone with the process.
-    if (owner->state->context) attune_memory_free(owner->state->context, data);
+    if (owner->state->context) {
+      // close() is kept out while a call is counted. Freeing waits for the device, whose work may itself wait
+      // for Python.
+      const ContextUse use(owner);
+      const WithoutPython unlocked;
+      attune_memory_free(use->context, data);
+    }
     Py_DECREF(reinterpret_cast<PyObject*>(owner));
   }
   Memory(const Memory&) = delete;
@@ -45,6 +51,7 @@ struct Exported {
 
 // Consumers may let go on any thread, without Python's lock.
 void delete_exported(dlpack::ManagedTensor* managed) {
+  if (!Py_IsInitialized()) return;  // at exit a library may outlive the interpreter; the process frees all
   const PyGILState_STATE lock = PyGILState_Ensure();
   delete static_cast<Exported*>(managed->context);
   PyGILState_Release(lock);

@@ -41,6 +41,8 @@ def test_dtypes():
 
 def test_what_is_no_array():
     refused(TypeError, ["q is of <class 'list'>", "__dlpack__"], [[1.0]], K, K)
+    refused(TypeError, ["k is of <class 'list'>", "__dlpack__"], Q, [[1.0]], K)
+    refused(TypeError, ["v is of <class 'list'>", "__dlpack__"], Q, K, [[1.0]])
 
 
 def test_columns_with_gaps():

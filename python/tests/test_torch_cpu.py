@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.autograd import forward_ad
 
 import attune
 import attune.torch as at
@@ -82,6 +83,45 @@ def test_second_derivatives_are_refused():
         first.sum().backward()
 
 
+@pytest.mark.parametrize("square", [False, True])  # whether the gradient of o itself hangs in the graph
+def test_penalties_on_gradients_are_refused(square):
+    inputs = tensors()
+    o = at.attention(*inputs)
+    first, = torch.autograd.grad((o.square() if square else o).sum(), inputs[0], create_graph=True)
+    with pytest.raises(RuntimeError):
+        (o.sum() + first.square().sum()).backward()
+    with pytest.raises(RuntimeError):
+        torch.autograd.functional.jvp(lambda q: at.attention(q, *inputs[1:]), inputs[0].detach(), inputs[0].detach())
+
+
+def test_gradients_are_the_same_with_a_graph():
+    for wanted in ((0, 1, 2), (1,)):
+        inputs = [tensor.requires_grad_(i in wanted) for i, tensor in enumerate(tensors(grad=False))]
+        asked = [inputs[i] for i in wanted]
+        loss = at.attention(*inputs, causal=True).square().sum()
+        plain = torch.autograd.grad(loss, asked, retain_graph=True)
+        torch.testing.assert_close(torch.autograd.grad(loss, asked, create_graph=True), plain)
+
+
+def test_forward_mode_derivatives_are_refused():
+    q, k, v = tensors(grad=False)
+    for derivative in (lambda f: torch.func.jvp(f, (q,), (q,)), lambda f: torch.func.jacfwd(f)(q)):
+        with pytest.raises(NotImplementedError, match="forward-mode"):
+            derivative(lambda x: at.attention(x, k, v))
+    with forward_ad.dual_level():
+        with pytest.raises(NotImplementedError, match="forward-mode"):
+            at.scaled_dot_product_attention(k, forward_ad.make_dual(k, k), k)
+        assert torch.equal(at.attention(q, k, v), at.attention(q, k, v))
+
+
+def test_vmap_is_a_loop():
+    q, k, v = tensors(batch=3, dim_v=16)
+    mapped = torch.vmap(lambda *a: at.attention(*(tensor.unsqueeze(0) for tensor in a)).squeeze(0))(q, k, v)
+    whole = at.attention(q, k, v)
+    torch.testing.assert_close(mapped, whole)
+    torch.testing.assert_close(gradients([mapped], (q, k, v)), gradients([whole], (q, k, v)))
+
+
 def test_opcheck():
     q, k, v = tensors(dtype=torch.float32)
     arguments = (q, k, v, 1, None, False, False)
@@ -141,6 +181,22 @@ def test_autocast():
     assert o.dtype == compiled.dtype == torch.bfloat16
     torch.testing.assert_close(o.float(), math_attention(*inputs)[0], atol=3e-2, rtol=3e-2)
     assert all(gradient.dtype == torch.float32 for gradient in gradients([o], inputs))
+    whole_numbers = inputs[0].detach().long()
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(TypeError, match="q is of int64"):
+        at.attention(whole_numbers, *inputs[1:])
+
+
+def test_views_that_negate():
+    q, k, v = tensors(dim_v=16)
+    dout, dlse = torch.randn_like(q), torch.randn(q.shape[:3], dtype=q.dtype)
+    o, lse = at.attention(q, k, v, return_lse=True)
+    expected = torch.autograd.grad((o, lse), (q, k, v), (dout, dlse))
+    negated = [torch._neg_view(-tensor) for tensor in (q, k, v)]
+    assert all(tensor.is_neg() for tensor in negated)
+    torch.testing.assert_close(at.attention(*negated), o)
+    again = torch.autograd.grad(at.attention(q, k, v, return_lse=True), (q, k, v),
+                                (torch._neg_view(-dout), torch._neg_view(-dlse)))
+    torch.testing.assert_close(again, expected)
 
 
 def plan_flags():
@@ -170,6 +226,12 @@ def test_scaled_dot_product_attention(shapes, is_causal):
     theirs = F.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
     torch.testing.assert_close(mine, theirs)
     torch.testing.assert_close(gradients([mine], (q, k, v)), gradients([theirs], (q, k, v)))
+
+
+def test_scaled_dot_product_attention_where_value_alone_broadcasts():
+    q, k, v = tensors(heads=4, kv_heads=4, dim_v=16, grad=False)
+    for value in (v[:1], v[:, :1]):
+        torch.testing.assert_close(at.scaled_dot_product_attention(q, k, value), F.scaled_dot_product_attention(q, k, value))
 
 
 def test_scaled_dot_product_attention_with_grouped_queries():

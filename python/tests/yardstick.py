@@ -8,7 +8,7 @@ import torch
 
 FACTOR = 3
 ULP = {torch.float16: 2.0 ** -11, torch.bfloat16: 2.0 ** -8, torch.float32: 2.0 ** -21, torch.float64: 2.0 ** -46}
-# Of terms that may take each other away; as in the library's own rule.
+# Of terms that may take each other away, in gradients and in scores; as in the library's own rule.
 CANCELLED = {torch.float16: 2.0 ** -22, torch.bfloat16: 2.0 ** -22, torch.float32: 2.0 ** -22, torch.float64: 2.0 ** -51}
 
 
@@ -52,19 +52,22 @@ def results(q, k, v, dout, causal, scale, precision):
     of_terms = dout.abs() @ v_all.abs().transpose(-1, -2) + (dout * o).abs().sum(-1, keepdim=True)
     terms = p * (ULP[inputs_dtype] * of_output + CANCELLED[inputs_dtype] * of_terms)
     dq_terms, dk_terms = terms @ k_all.abs() * abs(scale), terms.transpose(-1, -2) @ q.abs() * abs(scale)
-    return {"o": o, "lse": lse, "dq": dq, "dk": summed(dk), "dv": summed(dv), "dq_terms": dq_terms,
+    # An error of a score is one of P, relative: scores are sums of q·k, of which large ones may cancel, too.
+    logits = abs(scale) * float((q.abs() @ k_all.abs().transpose(-1, -2)).max()) if k.numel() and q.numel() else 0.0
+    return {"o": o, "lse": lse, "logits": logits, "dq": dq, "dk": summed(dk), "dv": summed(dv), "dq_terms": dq_terms,
             "dk_terms": summed(dk_terms)}
 
 
 def worst(name, got, exact, plain, dtype):
     """The largest ratio of error to tolerance of a result, over heads; NaN counts as infinite."""
-    got, plain, terms = got.detach(), plain[name], exact.get(name + "_terms")
+    got, plain, terms, logits = got.detach(), plain[name], exact.get(name + "_terms"), exact["logits"]
     exact = exact[name]
 
     def per_head(tensor):
         return tensor.double().abs().flatten(2).amax(2) if tensor.numel() else tensor.new_zeros((1, 1)).double()
     error = per_head(got.double() - exact)
-    allowed = FACTOR * per_head(plain.double() - exact) + 4 * ULP[dtype] * per_head(exact) + 1e-300
+    allowed = FACTOR * per_head(plain.double() - exact) + (4 * ULP[dtype] + CANCELLED[dtype] * logits) * per_head(exact)
+    allowed = allowed + 1e-300
     if terms is not None:
         allowed = allowed + per_head(terms)
     ratio = (error / allowed).nan_to_num(torch.inf)

@@ -117,7 +117,7 @@ TEST_CASE("a record within the device's limit but beyond the margin is not used"
   PlannerBench bench;
   Problem problem = kSmallAttention;
   problem.head_dim = problem.head_dim_v = 256;
-  const Config large = flash_config(128, 96, 8, 1, 0);  // (128 + 2 * 96) rows of 512 bytes = 163840
+  const Config large = flash_config(64, 128, 4, 1, 0);  // (64 + 2 * 128) rows of 512 bytes = 163840
   REQUIRE(bench.database->add(bench.record(problem, large)));
   CHECK(bench.plan(problem, TuningPolicy::off)->config() == large);
   bench.margin = {.bytes = 70000};

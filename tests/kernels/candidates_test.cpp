@@ -73,7 +73,9 @@ TEST_CASE("Turing refuses bf16 with the numbers, and takes the other dtypes") {
   std::string why_not;
   CHECK(enumerate_candidates(attention(DType::bf16, 64), turing, {}, &why_not).empty());
   CHECK(why_not ==
-        "flash_fwd bf16 needs compute capability 8.0, the device has 7.5; flash_bwd_delta computes "
+        "flash_fwd bf16 needs compute capability 8.0, the device has 7.5; flash_fwd_sm90 needs sm_90a, "
+        "16-bit elements and head dimensions that are multiples of 64: there are sm_75, bf16, 64 and 64; "
+        "flash_bwd_delta computes "
         "backward_delta only; flash_bwd_dkv computes backward_dkv only; flash_bwd_dq computes backward_dq "
         "only; flash_bwd_dkv_sm90 computes backward_dkv only; flash_bwd_dq_sm90 computes backward_dq "
         "only; row_softmax computes row_softmax "

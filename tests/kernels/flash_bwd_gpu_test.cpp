@@ -202,11 +202,11 @@ TEST_CASE("flash_bwd on a GPU repeats bit for bit, a thousand times, whatever el
     KernelBench other = KernelBench::on_cuda();
     Problem problem = problem_of(DType::f16, 64, Mask::none);
     problem.seqlen_q = problem.seqlen_kv = 799;
-    const Config config = first_choice(problem, other.backend().device());
-    const Module& module = other.module(problem, flash_fwd_family(), config);
+    const auto [family, config] = first_choice(problem, other.backend().device());
+    const Module& module = other.module(problem, *family, config);
     const AttentionCase attention(problem, 1, 1);
     while (!done)
-      attention.run(other.backend(), flash_fwd_family(), config, module);
+      attention.run(other.backend(), *family, config, module);
   });
   for (const auto& [dtype, head_dim] : std::initializer_list<std::pair<DType, int64_t>>{
            {DType::bf16, 128}, {DType::bf16, 256}, {DType::f32, 64}}) {

@@ -38,7 +38,7 @@ Problem large(Problem problem) {
   return problem;
 }
 
-Config choice_for(const Problem& problem, const DeviceSpec& device) {
+ForwardKernel choice_for(const Problem& problem, const DeviceSpec& device) {
   return first_choice(large(problem), device);
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("flash_fwd on a GPU is right for f32 by tensor cores and by multiply-a
         return candidate.verdict.fits && candidate.config.at("TENSOR_PRODUCTS") == by_tensor_cores;
       });
       REQUIRE(found != candidates.end());
-      cases.push_back({problem, found->config, {{203, 799}, {1023, 129}, {97, 97}}});
+      cases.push_back({problem, {*found->family, found->config}, {{203, 799}, {1023, 129}, {97, 97}}});
     }
   }
   check_flash_fwd(bench, cases);
@@ -125,8 +125,8 @@ TEST_CASE("flash_fwd on a GPU finds its way beyond 2^31 elements", "[gpu]") {
     WARN("skipped: needs " << 4 * bytes << " bytes of device memory");
     return;
   }
-  const Config config = choice_for(large, backend.device());
-  const Module& module = bench.module(large, flash_fwd_family(), config);
+  const auto [family, config] = choice_for(large, backend.device());
+  const Module& module = bench.module(large, *family, config);
   // Zero everywhere but in the last head, so that a wrapped address shows.
   std::vector<void*> tensors;
   for (int i = 0; i < 4; ++i) {
@@ -153,7 +153,7 @@ TEST_CASE("flash_fwd on a GPU finds its way beyond 2^31 elements", "[gpu]") {
     for (size_t i = 0; i < 4; ++i)
       *views[i] = {at(tensors[i], first_head * static_cast<size_t>(head_elements)), strides};
     Launch launch;
-    flash_fwd_family().pack(problem, config, arguments, backend.tensor_maps(), launch);
+    family->pack(problem, config, arguments, backend.tensor_maps(), launch, backend.device().multiprocessors);
     backend.launch(module, launch, backend.planning_stream());
     backend.synchronize(backend.planning_stream());
     std::vector<std::byte> result(static_cast<size_t>(2 * head_elements));
@@ -189,8 +189,11 @@ TEST_CASE("flash_fwd on a GPU is right for random problems", "[gpu]") {
   };
   std::vector<FlashFwdCase> cases;
   for (int i = 0; i < 60; ++i) {
-    Problem problem = problem_of(kDTypes[pick(0, 3)], pick(8, 256), kMasks[pick(0, 1)]);
-    problem.head_dim_v = pick(0, 2) == 0 ? pick(8, 256) : problem.head_dim;
+    // Half of them in panels of 64 columns, which more families take.
+    const bool panels = pick(0, 1) == 0;
+    const auto pick_dim = [&] { return panels ? 64 * pick(1, 4) : pick(8, 256); };
+    Problem problem = problem_of(kDTypes[pick(0, 3)], pick_dim(), kMasks[pick(0, 1)]);
+    problem.head_dim_v = pick(0, 2) == 0 ? pick_dim() : problem.head_dim;
     problem.batch = pick(1, 3);
     problem.heads_kv = pick(1, 3);
     problem.heads_q = problem.heads_kv * pick(1, 4);
@@ -200,7 +203,7 @@ TEST_CASE("flash_fwd on a GPU is right for random problems", "[gpu]") {
     const Candidate& candidate =
         candidates[static_cast<size_t>(pick(0, static_cast<int64_t>(candidates.size()) - 1))];
     cases.push_back({problem,
-                     candidate.config,
+                     {*candidate.family, candidate.config},
                      {{pick(8, 700), pick(1, 700)}, {pick(8, 700), pick(1, 700)}},
                      1,
                      pick(0, 3) == 0 ? Placement::unaligned : Placement::aligned});
@@ -211,8 +214,9 @@ TEST_CASE("flash_fwd on a GPU is right for random problems", "[gpu]") {
 TEST_CASE("every config passes validation and needs what was predicted", "[gpu]") {
   KernelBench bench = KernelBench::on_cuda();
   for (const int64_t head_dim : {64, 128, 256}) {
-    for (const DType dtype : {DType::bf16, DType::f32}) {
-      Problem problem = problem_of(dtype, head_dim, Mask::causal);
+    for (const auto& [dtype, mask] : std::initializer_list<std::pair<DType, Mask>>{
+             {DType::bf16, Mask::causal}, {DType::f16, Mask::none}, {DType::f32, Mask::causal}}) {
+      Problem problem = problem_of(dtype, head_dim, mask);
       problem.seqlen_q = problem.seqlen_kv = 1024;
       const Validation validation(problem);
       std::vector<Candidate> candidates = enumerate_candidates(problem, bench.backend().device(), {});
@@ -225,7 +229,8 @@ TEST_CASE("every config passes validation and needs what was predicted", "[gpu]"
         const Module& module = bench.module(problem, *candidate.family, candidate.config);
         const Comparison comparison =
             validation.check(bench.backend(), *candidate.family, candidate.config, module);
-        INFO(describe(problem) << " with " << to_string(candidate.config) << ": " << comparison.reason);
+        INFO(describe(problem) << " with " << candidate.family->name() << " " << to_string(candidate.config)
+                               << ": " << comparison.reason);
         CHECK(comparison.ok);
         CHECK(module.static_shared_bytes() == 0);
       }
@@ -235,10 +240,12 @@ TEST_CASE("every config passes validation and needs what was predicted", "[gpu]"
 
 TEST_CASE("flash_fwd on a GPU repeats bit for bit, a thousand times", "[gpu]") {
   KernelBench bench = KernelBench::on_cuda();
-  Problem problem = problem_of(DType::bf16, 128, Mask::causal);
-  problem.seqlen_q = problem.seqlen_kv = 1023;
-  const Config config = choice_for(problem, bench.backend().device());
-  check_repeatable(bench, problem, config, 1000);
+  for (const int64_t head_dim : {64, 128, 256}) {
+    Problem problem = problem_of(DType::bf16, head_dim, Mask::causal);
+    problem.batch = 12;  // more tiles than multiprocessors: blocks go on with others
+    problem.seqlen_q = problem.seqlen_kv = 1023;
+    check_repeatable(bench, problem, choice_for(problem, bench.backend().device()), 1000);
+  }
 }
 
 TEST_CASE("small flash_fwd problems for the sanitizers", "[gpu][sanitizer]") {
@@ -247,9 +254,9 @@ TEST_CASE("small flash_fwd problems for the sanitizers", "[gpu][sanitizer]") {
   for (const DType dtype : kDTypes) {
     for (const int64_t head_dim : {40, 59, 128}) {
       const Problem problem = problem_of(dtype, head_dim, Mask::causal);
-      const Config config = choice_for(problem, bench.backend().device());
-      cases.push_back({problem, config, {{203, 97}, {129, 259}, {1, 33}}});
-      cases.push_back({problem, config, {{97, 131}}, 1, Placement::unaligned});
+      const ForwardKernel kernel = choice_for(problem, bench.backend().device());
+      cases.push_back({problem, kernel, {{203, 97}, {129, 259}, {1, 33}}});
+      cases.push_back({problem, kernel, {{97, 131}}, 1, Placement::unaligned});
     }
   }
   check_flash_fwd(bench, cases);

@@ -260,10 +260,10 @@ TEST_CASE("flash_fwd on simt passes the tuner's validation on other architecture
     Problem problem = problem_of(DType::bf16, 128, Mask::causal, 8, 2);
     problem.batch = 2;
     problem.seqlen_q = problem.seqlen_kv = 4096;
-    const Config config = first_choice(problem, bench.backend().device());
+    const auto [family, config] = first_choice(problem, bench.backend().device());
     const Validation validation(problem);
-    const Comparison comparison = validation.check(bench.backend(), flash_fwd_family(), config,
-                                                   bench.module(problem, flash_fwd_family(), config));
+    const Comparison comparison =
+        validation.check(bench.backend(), *family, config, bench.module(problem, *family, config));
     INFO(arch << ": " << to_string(config) << ": " << comparison.reason);
     CHECK(comparison.ok);
   }

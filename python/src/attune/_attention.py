@@ -25,13 +25,14 @@ def attention(q: Any, k: Any, v: Any, *, causal: Causal = False, scale: float | 
                 "simt:sm_XX" (the GPU's kernels on the emulator: for tests, slow)
     stream      address of the CUDA stream to work on; default: the stream that the arrays' library works on
 
-    PyTorch's tensors take part in autograd, by way of attune.torch.
+    PyTorch's tensors take part in autograd, by way of attune.torch, unless device or stream is given.
     """
     if device is None and stream is None and type(q).__module__.partition(".")[0] == "torch":
         from attune.torch import attention as torch_attention
         return torch_attention(q, k, v, causal=causal, scale=scale, return_lse=return_lse, layout=layout)
     mask, bshd = mask_of(causal), is_bshd(layout)
     kind, number = device_of("q", q)
+    device_of("v", v)  # before its shape is asked for: it may be no array
     context = context_of(_device_word(kind, number, device))
     library = library_of(q)
     if stream is None:

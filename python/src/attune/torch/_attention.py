@@ -5,7 +5,9 @@ from typing import Literal, overload
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
+from attune._errors import UNSUPPORTED, Unsupported
 from attune._words import LAYOUTS, MASKS, Causal, Layout, is_bshd, mask_of
 from attune.torch import _eager
 from attune.torch import _operators as _operators  # defines the operators
@@ -49,10 +51,18 @@ def compute(query: Tensor, key: Tensor, value: Tensor, mask: int, scale: float |
     is_compiling = torch.compiler.is_dynamo_compiling()
     if is_compiling or _eager.any_autocast():
         query, key, value = _autocast(query, key, value)
-    if not is_compiling and _eager.nobody_watches(query, key, value):
-        return _eager.attention(query, key, value, mask, scale, bshd, deterministic, with_lse)
+    if not is_compiling:
+        if _eager.nobody_watches(query, key, value):
+            return _eager.attention(query, key, value, mask, scale, bshd, deterministic, with_lse)
+        _refuse_tangents(query, key, value)
     o, lse = torch.ops.attune.attention(query, key, value, mask, scale, bshd, deterministic)
     return o, lse
+
+
+def _refuse_tangents(*tensors: Tensor) -> None:
+    # PyTorch takes a custom operator's forward-mode derivative for zero, silently.
+    if any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors):  # type: ignore[no-untyped-call]
+        raise Unsupported("forward-mode derivatives (torch.func.jvp, jacfwd, dual tensors) are not supported", UNSUPPORTED)
 
 
 def _autocast(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -60,5 +70,6 @@ def _autocast(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor
     if not torch.is_autocast_enabled(kind):
         return query, key, value
     dtype = torch.get_autocast_dtype(kind)
-    query, key, value = (tensor.to(dtype) if tensor.dtype != torch.float64 else tensor for tensor in (query, key, value))
+    query, key, value = (tensor.to(dtype) if tensor.is_floating_point() and tensor.dtype != torch.float64 else tensor
+                         for tensor in (query, key, value))
     return query, key, value

@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.autograd.function import once_differentiable
 
-from attune.torch import _execution
+from attune.torch import _execution, _operators
 
 
 def _never() -> bool:
@@ -34,7 +33,8 @@ except AttributeError:  # another PyTorch
 def nobody_watches(query: Tensor, key: Tensor, value: Tensor) -> bool:
     """Whether the tensors may be computed on directly."""
     return (type(query) is Tensor and type(key) is Tensor and type(value) is Tensor and not _dispatch_modes()
-            and not _function_modes() and _transforms() is None and _tracing() is None and forward_ad._current_level < 0)
+            and not _function_modes() and _transforms() is None and _tracing() is None and forward_ad._current_level < 0
+            and not (query.is_neg() or key.is_neg() or value.is_neg()))  # the dispatcher would negate the memory
 
 
 class _Attention(torch.autograd.Function):
@@ -47,18 +47,20 @@ class _Attention(torch.autograd.Function):
         o, lse = _execution.forward(query, key, value, mask, scale, bshd, deterministic, with_lse=True)
         assert lse is not None
         ctx.save_for_backward(query, key, value, o, lse)
-        ctx.options = options
+        ctx.options = options[:4]
         ctx.set_materialize_grads(False)
         return (o, lse) if with_lse else o
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dout: Tensor | None, dlse: Tensor | None = None) -> tuple[Tensor | None, ...]:
+        # NOTE: create_graph=True. Gradients that hang in no graph would be constants to a penalty on them.
+        if torch.is_grad_enabled():
+            return (*_operators.backward(ctx, dout, dlse)[:3], None)
         wanted = sum(bit for bit, needed in zip((1, 2, 4), ctx.needs_input_grad) if needed)
         if (dout is None and dlse is None) or wanted == 0:
             return None, None, None, None
         query, key, value, o, lse = ctx.saved_tensors
-        mask, scale, bshd, deterministic, _ = ctx.options
+        mask, scale, bshd, deterministic = ctx.options
         gradients = _execution.backward(dout, dlse, query, key, value, o, lse, mask, scale, bshd, deterministic, wanted)
         return (*gradients, None)
 

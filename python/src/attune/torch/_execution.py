@@ -16,7 +16,6 @@ from attune._errors import INVALID_ARGUMENT, InvalidArgument
 _CAN_LOOK_INTO = hasattr(Tensor, "__dlpack_c_exchange_api__")
 
 _GRADIENTS = (1, 2, 4)  # bits of `wanted`: dq, dk, dv
-ALL_GRADIENTS = 7
 
 
 _by_number: dict[int, _native.Context] = {}  # PyTorch's numbers: -1 is the CPU
@@ -93,10 +92,12 @@ def backward(dout: Tensor | None, dlse: Tensor | None, query: Tensor, key: Tenso
     context = context_for(query)
     if dout is None:
         dout = torch.zeros_like(o)
-    elif dout.stride(3) != 1:  # as that of a sum, which is one number seen everywhere
-        dout = dout.contiguous()
+    else:
+        dout = dout.resolve_neg()  # what a view only says of its memory, nobody sees who looks into that
+        if dout.stride(3) != 1:  # as that of a sum, which is one number seen everywhere
+            dout = dout.contiguous()
     if dlse is not None:
-        dlse = dlse.contiguous()
+        dlse = dlse.resolve_neg().contiguous()
     dq, dk, dv = (torch.empty_like(tensor) if wanted & bit else None
                   for tensor, bit in zip((query, key, value), _GRADIENTS))
     flags = flags_of(deterministic)

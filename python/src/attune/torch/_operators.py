@@ -49,7 +49,8 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
     ctx.save_for_backward(query, key, value, *output)
 
 
-def _backward(ctx: Any, dout: Tensor | None, dlse: Tensor | None) -> tuple[Tensor | None, ...]:
+def backward(ctx: Any, dout: Tensor | None, dlse: Tensor | None) -> tuple[Tensor | None, ...]:
+    """By the operator, which has no derivative itself and raises where somebody asks for one."""
     wanted = sum(bit for bit, needed in zip((1, 2, 4), ctx.needs_input_grad) if needed)
     if (dout is None and dlse is None) or wanted == 0:
         return (None,) * 7
@@ -57,4 +58,4 @@ def _backward(ctx: Any, dout: Tensor | None, dlse: Tensor | None) -> tuple[Tenso
     return (*(gradient if wanted & bit else None for gradient, bit in zip(gradients, (1, 2, 4))), None, None, None, None)
 
 
-attention.register_autograd(_backward, setup_context=_setup_context)
+attention.register_autograd(backward, setup_context=_setup_context)

@@ -22,7 +22,8 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     if dropout_p != 0.0:
         raise Unsupported(f"dropout_p = {dropout_p}: dropout is not supported yet", UNSUPPORTED)
     # Without broadcasting. What this does not look at, the library does.
-    if query.ndim == key.ndim == 4 and query.size(0) == key.size(0) and (enable_gqa or query.size(1) == key.size(1)):
+    if (query.ndim == key.ndim == value.ndim == 4 and query.size(0) == key.size(0) == value.size(0)
+            and (enable_gqa or query.size(1) == key.size(1) == value.size(1))):
         return compute(query, key, value, MASK_CAUSAL_TOP_LEFT if is_causal else MASK_NONE, scale, False, False, False)[0]
     return _reshaped(query, key, value, is_causal, scale, enable_gqa)
 

@@ -1,0 +1,331 @@
+// flash_fwd_sm90: what flash_fwd computes, by the warpgroup products and the copy engine of sm_90a.
+//
+//            keys ->  one step takes BLOCK_N keys, from the last visible block down to the first
+//          +-------+-------+-------+
+//  Q tile  |       |       | S, P  |   S = Q · K', masked at the boundary
+//  BLOCK_M |       |  <--- |       |   P = exp(scale · (S - running maximum))
+//  rows    +-------+-------+-------+   O = O · correction + P · V
+//
+// A block owns BLOCK_M query rows of one head at a time, each of its consumer warpgroups 64 of them. The
+// first warpgroup is the producer: one of its threads has Q, K and V copied, the next tile's while this one's
+// last products run. While a consumer computes the exponentials of a step, two products run: its own
+// P · V of the step before, and those of other consumers.
+//
+//   products of a consumer   | S0 |    | S1 | P0·V0 |     | S2 | P1·V1 |
+//   its exponentials              | P0 |       | P1       |       | P2
+#include "attune_config.h"
+
+// Tunables. The defaults make the file readable and compilable on its own.
+#ifndef BLOCK_M
+#define BLOCK_M 128  // query rows of a tile: 64 for each consumer warpgroup
+#endif
+#ifndef BLOCK_N
+#define BLOCK_N 128  // keys of a step (a multiple of 16)
+#endif
+#ifndef STAGES
+#define STAGES 2  // K and V tiles in flight
+#endif
+#ifndef TAKE_TURNS
+#define TAKE_TURNS 0  // 1: consumers start their products one after the other
+#endif
+#ifndef PERSISTENT
+#define PERSISTENT 1  // 1: a block computes several tiles, one after the other; 0: one
+#endif
+
+// The problem.
+#ifndef ELEMENT
+#define ELEMENT bf16  // f16 or bf16
+#define ELEMENT_BYTES 2
+#endif
+#ifndef HEAD_DIM
+#define HEAD_DIM 64  // of q and k
+#endif
+#ifndef HEAD_DIM_V
+#define HEAD_DIM_V HEAD_DIM  // of v and o
+#endif
+#ifndef CAUSAL_MASK
+#define CAUSAL_MASK 0  // 1: row i sees keys 0 to i + params.diagonal
+#endif
+
+#include "attention/mask.cuh"
+#include "attention/softmax.cuh"
+#include "attention/tensor_rows.cuh"
+#include "attention/tile_walk.cuh"
+#include "flash_fwd_sm90.layout.h"
+#include "flash_fwd_sm90.params.h"
+#include "isa/isa.cuh"
+#include "tile/products_warpgroup.cuh"
+#include "tile/ring.cuh"
+#include "tile/store_fragment.cuh"
+#include "tile/turns.cuh"
+
+namespace attune {
+
+using Element = ELEMENT;
+
+constexpr int kConsumers = BLOCK_M / kWarpgroupRows;  // warpgroups
+constexpr FlashFwdSm90Layout kLayout{HEAD_DIM, HEAD_DIM_V, kConsumers, BLOCK_N, STAGES};
+constexpr int kN = BLOCK_N / 8;  // key tiles of a step
+constexpr bool kCausal = CAUSAL_MASK != 0;
+static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
+
+using TileQ = PanelTile<Element, HEAD_DIM, kWarpgroupRows>;
+using TileK = PanelTile<Element, HEAD_DIM, BLOCK_N>;
+using TileV = PanelTile<Element, HEAD_DIM_V, BLOCK_N>;
+using Position = RingPosition<STAGES>;
+using Barriers = RingBarriers<STAGES>;
+using Output = WarpgroupSum<HEAD_DIM_V>;
+using Statistics = RowStatistics<float, 1>;
+
+struct Memory {
+  Shared<Element> start;
+
+  ATTUNE_FN TileQ q(int consumer) const {
+    return {start + consumer * (kLayout.q_tile_bytes() / ELEMENT_BYTES)};
+  }
+  ATTUNE_FN TileK k(int slot) const {
+    return {start + (kLayout.k_offset(0) / ELEMENT_BYTES + slot * (kLayout.k_tile_bytes() / ELEMENT_BYTES))};
+  }
+  ATTUNE_FN TileV v(int slot) const {
+    return {start + (kLayout.v_offset(0) / ELEMENT_BYTES + slot * (kLayout.v_tile_bytes() / ELEMENT_BYTES))};
+  }
+  // A ring of one slot for each consumer.
+  ATTUNE_FN RingBarriers<1> q_barriers(int consumer) const {
+    return {start.as<u64>() + (kLayout.q_barriers_offset(0) / 8 + 2 * consumer)};
+  }
+  ATTUNE_FN Barriers k_barriers() const { return {start.as<u64>() + kLayout.k_barriers_offset() / 8}; }
+  ATTUNE_FN Barriers v_barriers() const { return {start.as<u64>() + kLayout.v_barriers_offset() / 8}; }
+  ATTUNE_FN Shared<u64> turns() const { return start.as<u64>() + kLayout.turns_offset() / 8; }
+
+  ATTUNE_FN void init_barriers() const {
+    constexpr u32 kWarps = 4;  // of a warpgroup
+    ATTUNE_UNROLL
+    for (int consumer = 0; consumer < kConsumers; ++consumer)
+      q_barriers(consumer).init(kWarps);
+    k_barriers().init(kWarps * kConsumers);
+    v_barriers().init(kWarps * kConsumers);
+    Turns<kConsumers>::init(turns());
+  }
+};
+
+// Calls `visit` with each of the block's tiles and the number of key blocks that it sees.
+template <typename Visit>
+ATTUNE_FN void for_tiles(const FlashFwdSm90Params& params, const Visit& visit) {
+  const TileWalkParams& walk = params.walk;
+  const u32 block = static_cast<u32>(block_index());
+  const auto visit_round = [&](u32 round, u32 block_of_round) {
+    TileCoordinates tile;
+    if (!tile_of_round<BLOCK_M, kCausal>(tile, round, block_of_round, walk)) return;
+    visit(tile, visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q,
+                                                              params.seqlen_kv, params.diagonal));
+  };
+  if constexpr (PERSISTENT == 0) {
+    visit_round(block / walk.blocks, block % walk.blocks);
+  } else {
+    ATTUNE_NO_UNROLL
+    for (u32 round = 0; round < walk.rounds; ++round)
+      visit_round(round, block);
+  }
+}
+
+// Has everything copied that the consumers use, in the order of their use. One thread does it.
+struct Producer {
+  const FlashFwdSm90Params& params;
+  const Memory& memory;
+  RingPosition<1> at_q;
+  Position at_k, at_v;
+
+  ATTUNE_FN void load(const TileCoordinates& tile, int blocks) {
+    const int kv_head = tile.head / params.heads_per_kv;
+    ATTUNE_NO_UNROLL
+    for (int step = 0; step <= blocks; ++step) {  // V comes a step behind K, as its use does
+      if (step < blocks) load_keys((blocks - 1 - step) * BLOCK_N, kv_head, tile.batch);
+      if (step == 0 && blocks > 0) load_queries(tile);
+      if (step > 0) load_values((blocks - step) * BLOCK_N, kv_head, tile.batch);
+    }
+  }
+
+ private:
+  ATTUNE_FN void load_queries(const TileCoordinates& tile) {
+    ATTUNE_UNROLL
+    for (int consumer = 0; consumer < kConsumers; ++consumer) {
+      const RingBarriers<1> q = memory.q_barriers(consumer);
+      q.await_empty(at_q);
+      mbarrier_expect(q.full(at_q), kLayout.q_tile_bytes());
+      copy_tensor(memory.q(consumer).data, params.q_map, q.full(at_q),
+                  tile.first_row + kWarpgroupRows * consumer, tile.head, tile.batch);
+    }
+    at_q.advance();
+  }
+  ATTUNE_FN void load_keys(int first_key, int kv_head, int batch) {
+    const Barriers k = memory.k_barriers();
+    k.await_empty(at_k);
+    mbarrier_expect(k.full(at_k), kLayout.k_tile_bytes());
+    copy_tensor(memory.k(at_k.slot).data, params.k_map, k.full(at_k), first_key, kv_head, batch);
+    at_k.advance();
+  }
+  ATTUNE_FN void load_values(int first_key, int kv_head, int batch) {
+    const Barriers v = memory.v_barriers();
+    v.await_empty(at_v);
+    mbarrier_expect(v.full(at_v), kLayout.v_tile_bytes());
+    copy_tensor(memory.v(at_v.slot).data, params.v_map, v.full(at_v), first_key, kv_head, batch);
+    at_v.advance();
+  }
+};
+
+ATTUNE_FN void rescale(Output& output, const float (&correction)[2]) {
+  ATTUNE_UNROLL
+  for (auto& tile : output.value) {
+    ATTUNE_UNROLL
+    for (int e = 0; e < 4; ++e)
+      tile[e] *= correction[e / 2];
+  }
+}
+
+// A warpgroup that computes its 64 rows of each tile, by its 128 threads.
+struct Consumer {
+  const FlashFwdSm90Params& params;
+  const Memory& memory;
+  int self;  // which of the consumers
+  Turns<kConsumers> turns;
+  RingPosition<1> at_q;
+  Position at_k, at_v;
+
+  ATTUNE_FN Consumer(const FlashFwdSm90Params& params, const Memory& memory, int self)
+      : params(params), memory(memory), self(self), turns(memory.turns(), self) {}
+
+  // The rows' outputs, not yet divided by their sums. S of a step is started before P · V of the step before,
+  // and exponentiated while that runs.
+  ATTUNE_FN void attend(Output& output, Statistics& rows, int group_row, int blocks) {
+    float score[1][kN][4];
+    float correction[2];
+    PackedScores<kN> probability;
+    memory.q_barriers(self).await_full(at_q);
+    memory.k_barriers().await_full(at_k);
+    warpgroup_arrive();
+    start_scores(score, memory.q(self), memory.k(at_k.slot));
+    warpgroup_commit();
+    warpgroup_wait<0>();
+    pin(score[0]);
+    int first_key = (blocks - 1) * BLOCK_N;
+    release_keys_and_queries(first_key == 0);
+    exponentiate_scores(score, rows, correction, group_row, first_key);
+    pack<Element>(probability, score);
+
+    ATTUNE_NO_UNROLL
+    while (first_key > 0) {
+      first_key -= BLOCK_N;
+      memory.k_barriers().await_full(at_k);
+      if constexpr (TAKE_TURNS != 0) turns.await();
+      warpgroup_arrive();
+      start_scores(score, memory.q(self), memory.k(at_k.slot));
+      warpgroup_commit();
+      memory.v_barriers().await_full(at_v);
+      warpgroup_arrive();
+      start_sum(output, probability, memory.v(at_v.slot));
+      warpgroup_commit();
+      if constexpr (TAKE_TURNS != 0) turns.pass();
+      warpgroup_wait<1>();
+      pin(score[0]);
+      release_keys_and_queries(first_key == 0);
+      const bool moved = exponentiate_scores(score, rows, correction, group_row, first_key);
+      // NOTE: waiting in a branch. In straight code ptxas waits first and then exponentiates.
+      if (moved) {
+        warpgroup_wait<0>();
+        pin(output.value);
+        rescale(output, correction);
+      } else {
+        warpgroup_wait<0>();
+        pin(output.value);
+      }
+      release_values();
+      pack<Element>(probability, score);
+    }
+
+    memory.v_barriers().await_full(at_v);
+    warpgroup_arrive();
+    start_sum(output, probability, memory.v(at_v.slot));
+    warpgroup_commit();
+    warpgroup_wait<0>();
+    pin(output.value);
+    release_values();
+  }
+
+  ATTUNE_FN void store(const Output& output, Statistics& rows, const TileCoordinates& tile, int warp_row) {
+    quad_sum(rows.sum);
+    float factor[2];
+    ATTUNE_UNROLL
+    for (int i = 0; i < 2; ++i)
+      factor[i] = rows.sum[i] == 0 ? 0.0f : 1 / rows.sum[i];
+    store_rows(output, factor, output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
+               params.o.row_stride, params.seqlen_q - warp_row);
+    if (params.lse == nullptr || lane_index() % 4 != 0) return;
+    const Global<float> lse =
+        Global<float>(static_cast<float*>(params.lse)) +
+        (static_cast<i64>(tile.batch) * params.walk.heads_q + tile.head) * params.seqlen_q;
+    ATTUNE_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      const int row = warp_row + 8 * i + lane_index() / 4;
+      if (row < params.seqlen_q) lse.store(row, log_sum_exp(rows.maximum[i], rows.sum[i], params.scale));
+    }
+  }
+
+ private:
+  // After the last scores of a tile Q is done with, too: the next tile's may come.
+  ATTUNE_FN void release_keys_and_queries(bool is_last) {
+    memory.k_barriers().release(at_k);
+    at_k.advance();
+    if (is_last) {
+      memory.q_barriers(self).release(at_q);
+      at_q.advance();
+    }
+  }
+  ATTUNE_FN void release_values() {
+    memory.v_barriers().release(at_v);
+    at_v.advance();
+  }
+  // Scores become unnormalised probabilities. True when older outputs are to be multiplied with `correction`.
+  ATTUNE_FN bool exponentiate_scores(float (&score)[1][kN][4], Statistics& rows, float (&correction)[2],
+                                     int group_row, int first_key) const {
+    if (block_needs_mask<BLOCK_N, kCausal>(group_row, first_key, params.seqlen_kv, params.diagonal)) {
+      const int warp_row = group_row + 16 * (warp_index() % 4);
+      apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
+    }
+    const bool moved = raise_maximum(score, rows, correction, params.scale_log2);
+    const float offset[2] = {offset_of(rows.maximum[0], params.scale_log2),
+                             offset_of(rows.maximum[1], params.scale_log2)};
+    exponentiate<kN>(score, 0, rows, offset, params.scale_log2);
+    return moved;
+  }
+};
+
+}  // namespace attune
+
+ATTUNE_KERNEL_ALONE(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + BLOCK_M / 64)) {
+  using namespace attune;
+  require_shared_bytes(kLayout.shared_bytes());
+  const Memory memory{dynamic_shared<Element>(0)};
+  if (thread_index() == 0) {
+    memory.init_barriers();
+    mbarrier_init_fence();
+  }
+  block_barrier();
+  if (warpgroup_index() == 0) {
+    release_registers<24>();
+    if (thread_index() != 0) return;
+    Producer producer{params, memory, {}, {}, {}};
+    for_tiles(params, [&](const TileCoordinates& tile, int blocks) { producer.load(tile, blocks); });
+  } else {
+    claim_registers<kConsumers == 3 ? 160 : 240>();
+    Consumer consumer(params, memory, uniform_warpgroup_index() - 1);
+    for_tiles(params, [&](const TileCoordinates& tile, int blocks) {
+      const int group_row = tile.first_row + kWarpgroupRows * consumer.self;
+      Output output;
+      Statistics rows;
+      clear(output);
+      clear(rows);
+      if (blocks > 0) consumer.attend(output, rows, group_row, blocks);
+      consumer.store(output, rows, tile, group_row + 16 * (warp_index() % 4));
+    });
+  }
+}

@@ -1,0 +1,31 @@
+// Tiles and shared memory of flash_fwd_sm90: one formula for the kernel and for the host's budget.
+#pragma once
+
+namespace attune {
+
+// Shared memory, from byte 0:
+//   Q [consumers][64] | K ring [stages][block_n] | V ring [stages][block_n] | barriers
+// Tiles are in panels of 64 columns (tile/shared_tile.cuh).
+struct FlashFwdSm90Layout {
+  int head_dim;    // of q and k, a multiple of 64
+  int head_dim_v;  // of v and o, too
+  int consumers;   // warpgroups of 64 query rows
+  int block_n;     // keys of a step
+  int stages;      // K and V tiles in flight
+
+  constexpr int q_tile_bytes() const { return 2 * 64 * head_dim; }
+  constexpr int k_tile_bytes() const { return 2 * block_n * head_dim; }
+  constexpr int v_tile_bytes() const { return 2 * block_n * head_dim_v; }
+
+  constexpr int q_offset(int consumer) const { return consumer * q_tile_bytes(); }
+  constexpr int k_offset(int slot) const { return q_offset(consumers) + slot * k_tile_bytes(); }
+  constexpr int v_offset(int slot) const { return k_offset(stages) + slot * v_tile_bytes(); }
+  // Two for each consumer's Q, two for each slot, and one for each consumer's turn.
+  constexpr int q_barriers_offset(int consumer) const { return v_offset(stages) + 16 * consumer; }
+  constexpr int k_barriers_offset() const { return q_barriers_offset(consumers); }
+  constexpr int v_barriers_offset() const { return k_barriers_offset() + 16 * stages; }
+  constexpr int turns_offset() const { return v_barriers_offset() + 16 * stages; }
+  constexpr int shared_bytes() const { return turns_offset() + 8 * consumers; }
+};
+
+}  // namespace attune

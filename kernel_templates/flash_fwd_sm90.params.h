@@ -1,0 +1,20 @@
+// Launch arguments of flash_fwd_sm90, shared by the template and the host.
+#pragma once
+
+#include "attention/flash_tensor.h"
+#include "attention/tile_walk.params.h"
+#include "isa/tensor_map.h"
+
+struct FlashFwdSm90Params {
+  // Of tensors as [batch, head, panel of 64 columns, row, column], in boxes of 64 rows (Q) or BLOCK_N rows.
+  TensorMap q_map, k_map, v_map;
+  FlashTensor o;     // every row starts on a boundary of 16 bytes
+  void* lse;         // [batch, heads_q, seqlen_q], dense, f32; null: not written
+  float scale;       // of the scores
+  float scale_log2;  // scale · log2(e)
+  int heads_per_kv;  // query heads that share a kv head
+  int seqlen_q;
+  int seqlen_kv;
+  int diagonal;  // causal: row i sees keys 0 to i + diagonal
+  TileWalkParams walk;
+};

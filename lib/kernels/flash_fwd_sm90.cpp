@@ -1,0 +1,204 @@
+// Host twin of kernel_templates/flash_fwd_sm90.cuh.
+#include <algorithm>
+#include <cmath>
+
+#include "flash_fwd_sm90.layout.h"
+#include "flash_fwd_sm90.params.h"
+#include "kernels/families.h"
+#include "kernels/flash.h"
+#include "kernels/tile_walk.h"
+#include "kernels/warpgroups.h"
+
+namespace attune {
+namespace {
+
+int consumers_of(const Config& config) {
+  return config.at("BLOCK_M") / warpgroups::kRows;
+}
+
+FlashFwdSm90Layout layout_of(const Problem& problem, const Config& config) {
+  return {.head_dim = static_cast<int>(problem.head_dim),
+          .head_dim_v = static_cast<int>(problem.head_dim_v),
+          .consumers = consumers_of(config),
+          .block_n = config.at("BLOCK_N"),
+          .stages = config.at("STAGES")};
+}
+
+// The output, scores, and the packed probabilities of the step before.
+int fragments_of(const Problem& problem, const Config& config) {
+  return static_cast<int>(problem.head_dim_v) / 2 + config.at("BLOCK_N") * 3 / 4;
+}
+
+class FlashFwdSm90 final : public Family {
+ public:
+  std::string_view name() const override { return "flash_fwd_sm90"; }
+  std::string_view template_path() const override { return "flash_fwd_sm90.cuh"; }
+
+  std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
+    if (problem.operation != Operation::forward) return "computes the forward pass only";
+    return flash::missing_warpgroups_reason(problem, device);
+  }
+
+  ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {
+    const bool narrow = std::max(problem.head_dim, problem.head_dim_v) == 64;
+    return ConfigSpace(
+        {{"BLOCK_M", {128, 192}, "query rows of a tile, 64 for each consumer warpgroup"},
+         {"BLOCK_N", {64, 80, 96, 112, 128, 144, 160, 176, 192}, "keys of a step"},
+         {"STAGES", {2, 3}, "K and V tiles in flight"},
+         {"TAKE_TURNS", {0, 1}, "consumers start their products one after the other"},
+         {"PERSISTENT", {0, 1}, "a block computes several tiles"}},
+        {{"fragments fit the registers of a consumer",
+          [problem](const Config& config) {
+            return fragments_of(problem, config) <= warpgroups::fragment_limit(consumers_of(config));
+          }},
+         // The next ones keep the space small.
+         {"steps are long: fragments take most of the registers",
+          [problem](const Config& config) {
+            const int fragments = fragments_of(problem, config);
+            const int least = consumers_of(config) == 3 ? 124 : problem.head_dim_v == 64 ? 128 : 156;
+            return fragments >= least;
+          }},
+         {"a third tile in flight is for short rows and steps",
+          [narrow](const Config& config) {
+            return config.at("STAGES") == 2 || (narrow && config.at("BLOCK_N") <= 128);
+          }},
+         {"of short rows, 144 or 176 keys a step are not tried", [narrow](const Config& config) {
+            return !narrow || (config.at("BLOCK_N") != 144 && config.at("BLOCK_N") != 176);
+          }}});
+  }
+
+  ResourceUse resources(const Problem& problem, const Config& config) const override {
+    return {.shared_bytes = layout_of(problem, config).shared_bytes(),
+            .threads = warpgroups::threads(consumers_of(config)),
+            .registers_per_thread = warpgroups::launch_registers(consumers_of(config))};
+  }
+
+  std::vector<Define> defines(const Problem& problem) const override { return flash::defines(problem); }
+
+  double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
+                           const BudgetVerdict& verdict) const override;
+
+  LaunchShape launch_shape(const Problem& problem, const Config& config) const override {
+    return {.threads = static_cast<uint32_t>(warpgroups::threads(consumers_of(config))),
+            .shared_bytes = static_cast<uint32_t>(layout_of(problem, config).shared_bytes()),
+            .rows = config.at("BLOCK_M"),
+            .box_rows = config.at("BLOCK_N"),
+            .persistent = config.at("PERSISTENT") != 0};
+  }
+
+  bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+            Launch& launch) const override;
+
+  // Threads copy rows that start anywhere. The config is one of the fast ones for every head dimension.
+  std::optional<FamilyConfig> fallback(const Problem& problem, const Config&) const override {
+    const bool is_long = std::max(problem.head_dim, problem.head_dim_v) > 128;
+    return FamilyConfig{&flash_fwd_family(),
+                        {{"BLOCK_M", is_long ? 64 : 128},
+                         {"BLOCK_N", 64},
+                         {"WARPS", 4},
+                         {"STAGES", 1},
+                         {"Q_IN_REGISTERS", 0},
+                         {"KEEP_PLACES", 0},
+                         {"TENSOR_COPIES", 0}}};
+  }
+};
+
+double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
+                                       const BudgetVerdict&) const {
+  const double block_m = config.at("BLOCK_M"), block_n = config.at("BLOCK_N");
+  const double pairs = static_cast<double>(problem.seqlen_q) * static_cast<double>(problem.seqlen_kv);
+  const double visible = pairs > 0 ? visible_pairs(problem) / pairs : 0;
+  // A causal tile also computes the half-masked blocks at its boundary.
+  const double steps = visible * static_cast<double>(problem.seqlen_kv) / block_n +
+                       (problem.mask != Mask::none ? 0.5 * block_m / block_n + 0.5 : 0.5);
+  const double products = block_m * block_n * static_cast<double>(problem.head_dim + problem.head_dim_v) /
+                          warpgroups::kProductsPerCycle;
+  const double exponentials = block_m * block_n / 16;
+  const double step_cycles = std::max(products, exponentials) + 0.2 * std::min(products, exponentials) + 100;
+  // Before the first step a block waits for its copies; one that goes on has had them brought meanwhile.
+  const double tile_cycles = steps * step_cycles + (config.at("PERSISTENT") ? 1200 : 2500);
+  const double tiles = std::ceil(static_cast<double>(problem.seqlen_q) / block_m) *
+                       static_cast<double>(problem.batch * problem.heads_q);
+  const double waves = std::max(1.0, tiles / device.multiprocessors);
+  // Where only one consumer has rows, time goes into bringing keys, and two smaller blocks bring more of
+  // them.
+  const double idle = problem.seqlen_q <= warpgroups::kRows ? 2 : 1;
+  return idle * (waves < 8 ? std::ceil(waves) : waves) * tile_cycles / device.clock_hz;
+}
+
+struct Inputs {
+  FlashTensor q, k, v;
+};
+
+// Describes them to the copy engine; false when it cannot bring them.
+bool describe_inputs(FlashFwdSm90Params& params, const Inputs& inputs, const Problem& problem,
+                     const LaunchShape& shape, const Arguments& arguments) {
+  if (!shape.tensor_maps) return false;
+  const auto describe = [&](TensorMap& map, const FlashTensor& tensor, int64_t heads, int64_t rows,
+                            int64_t columns, int box_rows) {
+    return flash::describe_panels(map, *shape.tensor_maps, problem.dtype, tensor,
+                                  {arguments.batch, heads, rows, columns}, box_rows);
+  };
+  return describe(params.q_map, inputs.q, problem.heads_q, arguments.seqlen_q, problem.head_dim,
+                  warpgroups::kRows) &&
+         describe(params.k_map, inputs.k, problem.heads_kv, arguments.seqlen_kv, problem.head_dim,
+                  shape.box_rows) &&
+         describe(params.v_map, inputs.v, problem.heads_kv, arguments.seqlen_kv, problem.head_dim_v,
+                  shape.box_rows);
+}
+
+TilesToWalk tiles_of(const Problem& problem, const LaunchShape& shape, const Arguments& arguments) {
+  // Of 50 MB of an H100, what FlashAttention-3 allots.
+  constexpr int64_t kCachedBytes = int64_t{32} << 20;
+  const int64_t head_bytes = arguments.seqlen_kv * (problem.head_dim + problem.head_dim_v) * 2;
+  const int64_t kv_heads = std::max<int64_t>(1, kCachedBytes / std::max<int64_t>(1, head_bytes));
+  return {.tiles_of_head = (arguments.seqlen_q + shape.rows - 1) / shape.rows,
+          .heads_q = problem.heads_q,
+          .batch = arguments.batch,
+          .causal = problem.mask != Mask::none,
+          .cached_heads = kv_heads * (problem.heads_q / problem.heads_kv)};
+}
+
+bool FlashFwdSm90::pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
+                        Launch& launch) const {
+  const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
+  const size_t element = size_of(problem.dtype);
+  const Inputs inputs{.q = flash::tensor_of(arguments.q, batch, problem.heads_q, nq),
+                      .k = flash::tensor_of(arguments.k, batch, problem.heads_kv, nk),
+                      .v = flash::tensor_of(arguments.v, batch, problem.heads_kv, nk)};
+  auto& params = launch.begin_parameters<FlashFwdSm90Params>();
+  params.o = flash::tensor_of(arguments.o, batch, problem.heads_q, nq);
+  params.lse = arguments.lse;
+  params.scale = static_cast<float>(arguments.scale);
+  params.scale_log2 = static_cast<float>(arguments.scale * flash::kLog2E);
+  params.heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv);
+  params.seqlen_q = static_cast<int>(nq);
+  params.seqlen_kv = static_cast<int>(nk);
+  params.diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk));
+  const TilesToWalk tiles = tiles_of(problem, shape, arguments);
+  const uint32_t all_tiles = flash::blocks_of(tiles.tiles_of_head, problem.heads_q, batch);
+  const bool persistent = shape.persistent && shape.multiprocessors > 0;
+  const uint32_t blocks =
+      persistent ? std::min(all_tiles, static_cast<uint32_t>(shape.multiprocessors)) : all_tiles;
+  flash::set_shape(launch, shape, blocks);
+  flash::add_forward_regions(launch, problem, arguments);
+  if (blocks == 0) return true;  // nobody asks
+
+  // NOTE: a persistent kernel walks, whatever the number of its blocks.
+  params.walk = shape.persistent ? persistent_walk(tiles, blocks) : single_walk(tiles);
+  constexpr unsigned kAll = 15;
+  const unsigned aligned =
+      flash::aligned_bit(inputs.q, element, 0) | flash::aligned_bit(inputs.k, element, 1) |
+      flash::aligned_bit(inputs.v, element, 2) | flash::aligned_bit(params.o, element, 3);
+  if (aligned != kAll) return false;
+  return nk == 0 || describe_inputs(params, inputs, problem, shape, arguments);
+}
+
+}  // namespace
+
+const Family& flash_fwd_sm90_family() {
+  static const FlashFwdSm90 kFamily;
+  return kFamily;
+}
+
+}  // namespace attune

@@ -1,0 +1,58 @@
+#include "kernels/tile_walk.h"
+
+#include <algorithm>
+
+namespace attune {
+namespace {
+
+int64_t quotient_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// Heads of a section: about as many as L2 holds, such that pairs of rounds are full but for a few percent;
+// where there is no such number, all.
+int64_t section_heads_of(const TilesToWalk& tiles, int64_t all_heads, int64_t blocks) {
+  if (!tiles.causal) return all_heads;
+  const int64_t pair = 2 * blocks;  // tiles of two rounds
+  const int64_t cached_pairs = std::max<int64_t>(1, tiles.cached_heads * tiles.tiles_of_head / pair);
+  const int64_t heads = cached_pairs * pair / tiles.tiles_of_head;
+  const int64_t idle = cached_pairs * pair - heads * tiles.tiles_of_head;
+  const bool is_full = heads > 0 && 20 * idle < heads * tiles.tiles_of_head;
+  return is_full ? std::min(heads, all_heads) : all_heads;
+}
+
+}  // namespace
+
+TileWalkParams persistent_walk(const TilesToWalk& tiles, int64_t blocks) {
+  const int64_t all_heads = tiles.heads_q * tiles.batch;
+  const int64_t section_heads = section_heads_of(tiles, all_heads, blocks);
+  const bool one = section_heads >= all_heads;
+  const int64_t sections = one ? 1 : quotient_up(all_heads, section_heads);
+  const int64_t last_heads = all_heads - (sections - 1) * section_heads;
+  const int64_t section_rounds = one ? quotient_up(all_heads * tiles.tiles_of_head, blocks)
+                                     : 2 * quotient_up(section_heads * tiles.tiles_of_head, 2 * blocks);
+  const int64_t rounds =
+      (sections - 1) * section_rounds + quotient_up(last_heads * tiles.tiles_of_head, blocks);
+  return {.blocks = static_cast<uint32_t>(blocks),
+          .rounds = static_cast<uint32_t>(rounds),
+          .tiles_of_head = static_cast<uint32_t>(tiles.tiles_of_head),
+          .heads_q = static_cast<uint32_t>(tiles.heads_q),
+          .all_heads = static_cast<uint32_t>(all_heads),
+          .section_heads = static_cast<uint32_t>(section_heads),
+          .section_rounds = static_cast<uint32_t>(section_rounds)};
+}
+
+TileWalkParams single_walk(const TilesToWalk& tiles) {
+  const int64_t all_heads = tiles.heads_q * tiles.batch;
+  const int64_t section_heads =
+      tiles.causal ? std::clamp<int64_t>(tiles.cached_heads, 1, std::max<int64_t>(1, all_heads)) : all_heads;
+  return {.blocks = static_cast<uint32_t>(section_heads * tiles.tiles_of_head),
+          .rounds = static_cast<uint32_t>(all_heads > 0 ? quotient_up(all_heads, section_heads) : 0),
+          .tiles_of_head = static_cast<uint32_t>(tiles.tiles_of_head),
+          .heads_q = static_cast<uint32_t>(tiles.heads_q),
+          .all_heads = static_cast<uint32_t>(all_heads),
+          .section_heads = static_cast<uint32_t>(section_heads),
+          .section_rounds = 1};
+}
+
+}  // namespace attune

@@ -1,0 +1,126 @@
+// What the host twin of flash_fwd_sm90 asks of the copy engine, launches and leaves to others.
+#include <cstring>
+#include <vector>
+
+#include "flash_fwd_sm90.params.h"
+#include "kernels/families.h"
+#include "support/catch.h"
+
+using namespace attune;
+
+namespace {
+
+struct NotingEncoder final : TensorMapEncoder {
+  mutable std::vector<PanelTensor> asked;
+  size_t encodes = 3;
+  bool encode(TensorMap&, const PanelTensor& tensor) const noexcept override {
+    asked.push_back(tensor);
+    return asked.size() <= encodes;
+  }
+};
+
+void* at(uintptr_t address) {
+  return reinterpret_cast<void*>(address);
+}
+
+struct Packing {
+  Problem problem{.dtype = DType::bf16,
+                  .mask = Mask::causal,
+                  .batch = 3,
+                  .heads_q = 8,
+                  .heads_kv = 2,
+                  .head_dim = 128,
+                  .head_dim_v = 64};
+  Config config{{"BLOCK_M", 128}, {"BLOCK_N", 144}, {"STAGES", 2}, {"TAKE_TURNS", 0}, {"PERSISTENT", 1}};
+  Arguments arguments;
+  NotingEncoder encoder;
+  int multiprocessors = 10;
+  Launch launch;
+
+  Packing() {
+    const auto dense = [](uintptr_t address, int64_t heads, int64_t rows, int64_t columns) {
+      return TensorView{at(address), {heads * rows * columns, rows * columns, columns, 1}};
+    };
+    arguments = {.q = dense(0x10000, 8, 300, 128),
+                 .k = dense(0x20000, 2, 500, 128),
+                 .v = dense(0x30000, 2, 500, 64),
+                 .o = dense(0x40000, 8, 300, 64),
+                 .batch = 3,
+                 .seqlen_q = 300,
+                 .seqlen_kv = 500,
+                 .scale = 0.125};
+  }
+
+  bool pack() {
+    encoder.asked.clear();
+    LaunchShape shape = flash_fwd_sm90_family().launch_shape(problem, config);
+    shape.tensor_maps = &encoder;
+    shape.multiprocessors = multiprocessors;
+    return flash_fwd_sm90_family().pack(problem, shape, arguments, launch);
+  }
+  FlashFwdSm90Params params() const {
+    FlashFwdSm90Params params;
+    std::memcpy(&params, launch.parameters.data(), sizeof(params));
+    return params;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("flash_fwd_sm90 describes Q, K and V to the copy engine, or leaves them to flash_fwd") {
+  Packing packing;
+  REQUIRE(packing.pack());
+  REQUIRE(packing.encoder.asked.size() == 3);
+  const std::vector<PanelTensor>& asked = packing.encoder.asked;
+  CHECK(asked[0].box_rows == 64);
+  CHECK(asked[0].rows == 300);
+  CHECK(asked[0].heads == 8);
+  CHECK(asked[1].box_rows == 144);
+  CHECK(asked[1].rows == 500);
+  CHECK(asked[1].heads == 2);
+  CHECK(asked[2].columns == 64);
+  const FlashFwdSm90Params params = packing.params();
+  CHECK(params.diagonal == 200);
+  CHECK(params.heads_per_kv == 4);
+
+  for (TensorView Arguments::*tensor : {&Arguments::q, &Arguments::k, &Arguments::v, &Arguments::o}) {
+    Packing unaligned;
+    (unaligned.arguments.*tensor).data = at(0x50002);
+    CHECK_FALSE(unaligned.pack());
+  }
+  packing.encoder.encodes = 2;
+  CHECK_FALSE(packing.pack());
+  const std::optional<FamilyConfig> other = flash_fwd_sm90_family().fallback(packing.problem, packing.config);
+  REQUIRE(other);
+  CHECK(other->family == &flash_fwd_family());
+  CHECK(other->config.at("TENSOR_COPIES") == 0);
+}
+
+TEST_CASE("flash_fwd_sm90 launches as many blocks as there are multiprocessors, or one for each tile") {
+  Packing packing;
+  REQUIRE(packing.pack());
+  CHECK(packing.launch.grid == 10);
+  CHECK(packing.params().walk.blocks == 10);
+  packing.multiprocessors = 1000;
+  REQUIRE(packing.pack());
+  CHECK(packing.launch.grid == 3 * 8 * 3);
+  packing.multiprocessors = 0;
+  REQUIRE(packing.pack());
+  CHECK(packing.launch.grid == 3 * 8 * 3);
+  packing.multiprocessors = 10;
+  packing.config.set("PERSISTENT", 0);
+  REQUIRE(packing.pack());
+  CHECK(packing.launch.grid == 3 * 8 * 3);
+  CHECK(packing.launch.region_count == 4);
+}
+
+TEST_CASE("flash_fwd_sm90 describes nothing where there are no rows or no keys") {
+  Packing packing;
+  packing.encoder.encodes = 0;
+  packing.arguments.seqlen_kv = 0;
+  CHECK(packing.pack());
+  CHECK(packing.launch.grid == 10);
+  packing.arguments.seqlen_q = 0;
+  CHECK(packing.pack());
+  CHECK(packing.launch.grid == 0);
+}

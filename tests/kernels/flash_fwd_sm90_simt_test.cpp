@@ -1,0 +1,102 @@
+// The forward pass by warpgroup products on the emulator: every tunable, both masks, grouped heads, lengths
+// that are no whole tiles.
+#include "kernels/families.h"
+#include "simt/simt_backend.h"
+#include "support/catch.h"
+#include "support/flash_fwd_checks.h"
+#include "tune/validation.h"
+
+using namespace attune;
+
+namespace {
+
+Problem problem_of(DType dtype, int64_t head_dim, int64_t head_dim_v, Mask mask) {
+  return {.dtype = dtype,
+          .mask = mask,
+          .batch = 1,
+          .heads_q = 2,
+          .heads_kv = 1,
+          .head_dim = head_dim,
+          .head_dim_v = head_dim_v};
+}
+
+ForwardKernel kernel_of(int block_m, int block_n, int stages, int take_turns = 0, int persistent = 1) {
+  return {flash_fwd_sm90_family(),
+          {{"BLOCK_M", block_m},
+           {"BLOCK_N", block_n},
+           {"STAGES", stages},
+           {"TAKE_TURNS", take_turns},
+           {"PERSISTENT", persistent}}};
+}
+
+const std::vector<FlashFwdCase::Lengths> kFew = {{97, 131}, {130, 400}, {203, 70}, {1, 33}};
+
+}  // namespace
+
+TEST_CASE("flash_fwd_sm90 on simt is right for its tunables and head dimensions", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  check_flash_fwd(
+      bench, {{problem_of(DType::bf16, 64, 64, Mask::causal), kernel_of(192, 128, 2, 1), kFew},
+              {problem_of(DType::f16, 64, 64, Mask::none), kernel_of(128, 192, 3), kFew},
+              {problem_of(DType::f16, 128, 128, Mask::causal), kernel_of(128, 176, 2, 1, 0), kFew},
+              {problem_of(DType::bf16, 128, 64, Mask::causal_top_left), kernel_of(128, 144, 2), kFew},
+              {problem_of(DType::bf16, 192, 128, Mask::causal), kernel_of(128, 112, 2, 0, 0), {{97, 131}}},
+              {problem_of(DType::bf16, 256, 256, Mask::causal), kernel_of(128, 80, 2), {{130, 203}}}});
+}
+
+TEST_CASE("flash_fwd_sm90 on simt takes no keys, rows that see none, and both layouts", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  Problem problem = problem_of(DType::bf16, 64, 64, Mask::causal);
+  problem.batch = 2;
+  problem.heads_q = 4;
+  problem.heads_kv = 2;
+  Problem transposed = problem;
+  transposed.layout = Layout::bshd;
+  const ForwardKernel kernel = kernel_of(128, 128, 2);
+  check_flash_fwd(bench, {{problem, kernel, {{70, 0}, {300, 40}}},
+                          {transposed, kernel, {{131, 150}}},
+                          {transposed, kernel, {{131, 150}}, 1, Placement::broadcast},
+                          {problem, kernel, {{67, 83}}, 1, Placement::unaligned},
+                          {problem, kernel, {{67, 300}}, 60}});
+}
+
+TEST_CASE("blocks of flash_fwd_sm90 on simt go on with other tiles", "[simt]") {
+  // More tiles than multiprocessors. Sections of heads take more keys than can be had here:
+  // tile_walk_test.cpp.
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  Problem problem = problem_of(DType::bf16, 64, 64, Mask::causal);
+  problem.batch = 16;
+  problem.heads_q = 6;
+  problem.heads_kv = 2;
+  Problem unmasked = problem;
+  unmasked.mask = Mask::none;
+  check_flash_fwd(bench, {{problem, kernel_of(128, 128, 2, 1), {{260, 150}}},
+                          {unmasked, kernel_of(192, 128, 2), {{330, 129}}}});
+}
+
+TEST_CASE("flash_fwd_sm90 on simt touches the shared memory it asks for, to the last byte", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  auto& emulator = dynamic_cast<SimtBackend&>(bench.backend());
+  Problem problem = problem_of(DType::bf16, 64, 64, Mask::none);
+  problem.seqlen_q = problem.seqlen_kv = 512;
+  for (const ForwardKernel& kernel : {kernel_of(128, 128, 2, 1), kernel_of(192, 112, 3, 1, 0)}) {
+    const auto& [family, config] = kernel;
+    const AttentionCase attention(problem, 3, 1);
+    attention.run(emulator, *family, config, bench.module(problem, *family, config));
+    CHECK(family->resources(problem, config).shared_bytes - 1 ==
+          emulator.last_run_report().highest_shared_byte);
+  }
+}
+
+TEST_CASE("flash_fwd_sm90 on simt passes the tuner's validation and repeats bit for bit", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  Problem problem = problem_of(DType::bf16, 64, 64, Mask::causal);
+  problem.seqlen_q = problem.seqlen_kv = 200;
+  const ForwardKernel kernel = kernel_of(128, 128, 2, 1);
+  const auto& [family, config] = kernel;
+  const Comparison comparison =
+      Validation(problem).check(bench.backend(), *family, config, bench.module(problem, *family, config));
+  INFO(comparison.reason);
+  CHECK(comparison.ok);
+  check_repeatable(bench, problem, kernel, 3);
+}

@@ -1,0 +1,88 @@
+// The order in which blocks walk over tiles, from the text that kernels compile.
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include "kernels/tile_walk.h"
+#include "support/catch.h"
+
+#define ATTUNE_SIMT 1
+#include "attention/tile_walk.cuh"
+
+namespace {
+
+using attune::TileCoordinates;
+using attune::TilesToWalk;
+using Tile = std::tuple<int, int, int>;
+
+constexpr int kRows = 128;
+
+template <bool CAUSAL>
+std::vector<TileCoordinates> tiles_of(unsigned block, const TileWalkParams& walk) {
+  std::vector<TileCoordinates> tiles;
+  for (unsigned round = 0; round < walk.rounds; ++round) {
+    TileCoordinates tile;
+    if (attune::tile_of_round<kRows, CAUSAL>(tile, round, block, walk)) tiles.push_back(tile);
+  }
+  return tiles;
+}
+
+template <bool CAUSAL>
+void check_every_tile_once(const TilesToWalk& tiles, const TileWalkParams& walk) {
+  std::set<Tile> seen;
+  size_t count = 0;
+  for (unsigned block = 0; block < walk.blocks; ++block) {
+    for (const TileCoordinates& tile : tiles_of<CAUSAL>(block, walk)) {
+      const bool is_there = tile.first_row % kRows == 0 && tile.first_row < tiles.tiles_of_head * kRows &&
+                            tile.head < tiles.heads_q && tile.batch < tiles.batch;
+      if (is_there) seen.insert({tile.first_row, tile.head, tile.batch});
+      ++count;
+    }
+  }
+  INFO(tiles.tiles_of_head << " tiles, " << tiles.heads_q << " heads, " << tiles.batch << " sequences, "
+                           << walk.blocks << " blocks");
+  CHECK(seen.size() == static_cast<size_t>(tiles.tiles_of_head * tiles.heads_q * tiles.batch));
+  CHECK(count == seen.size());
+}
+
+}  // namespace
+
+TEST_CASE("blocks that walk over tiles compute every tile once") {
+  for (const TilesToWalk& tiles :
+       {TilesToWalk{1, 1, 1, true, 1}, TilesToWalk{5, 3, 2, true, 4}, TilesToWalk{9, 6, 1, true, 2},
+        TilesToWalk{4, 32, 32, true, 128}, TilesToWalk{128, 16, 1, true, 4}, TilesToWalk{300, 3, 2, true, 1},
+        TilesToWalk{3, 40, 5, true, 64}}) {
+    for (const int64_t blocks : {1, 7, 132}) {
+      check_every_tile_once<true>(tiles, attune::persistent_walk(tiles, blocks));
+      TilesToWalk unmasked = tiles;
+      unmasked.causal = false;
+      check_every_tile_once<false>(unmasked, attune::persistent_walk(unmasked, blocks));
+    }
+    check_every_tile_once<true>(tiles, attune::single_walk(tiles));
+  }
+}
+
+TEST_CASE("blocks that walk over tiles of a causal mask have about the same work") {
+  // Batch x seqlen = 16384, heads x head_dim = 2048: what is compared with others.
+  constexpr int64_t kBlocks = 132;
+  for (const int64_t head_dim : {64, 128, 256}) {
+    for (const int64_t seqlen : {512, 1024, 2048, 4096, 8192, 16384}) {
+      const TilesToWalk tiles{seqlen / kRows, 2048 / head_dim, 16384 / seqlen, true,
+                              std::max<int64_t>(1, (32 << 20) / (seqlen * head_dim * 4))};
+      const TileWalkParams walk = attune::persistent_walk(tiles, kBlocks);
+      std::vector<int64_t> steps;
+      int64_t total = 0;
+      for (unsigned block = 0; block < kBlocks; ++block) {
+        int64_t of_block = 0;
+        for (const TileCoordinates& tile : tiles_of<true>(block, walk))
+          of_block += tile.first_row / kRows + 2;  // and one for the tile itself
+        steps.push_back(of_block);
+        total += of_block;
+      }
+      INFO("D=" << head_dim << " N=" << seqlen << ": sections of " << walk.section_heads << " of "
+                << walk.all_heads << " heads");
+      CHECK(static_cast<double>(*std::ranges::max_element(steps)) < 1.04 * total / kBlocks);
+    }
+  }
+}
