@@ -108,9 +108,7 @@ TuneResources attune_context::tune_resources(double bound_seconds) {
       return make_recorded_trial_runner(*backend, *shipped_database, recorded.recorded_key(), timed);
     };
   } else if (!options.worker.empty() && !backend->word().empty()) {
-    isolate(
-        resources,
-        {.program = options.worker, .nvrtc_path = options.nvrtc_path, .simt_options = options.simt_options});
+    isolate(resources, worker_options(options, *backend, bound_seconds));
   }
   return resources;
 }

@@ -8,6 +8,7 @@
 #include "support/catch.h"
 
 using namespace attune;
+using namespace attune::db_test;
 
 TEST_CASE("a process is alive until it is dead, and no other one has its name") {
   const std::string name = name_of_this_process();
