@@ -108,6 +108,13 @@ void report_cache(const std::optional<fs::path>& directory) {
   say("images", images_state(*directory));
 }
 
+void report_worker(const fs::path& worker) {
+  const bool works = ::access(worker.c_str(), X_OK) == 0;
+  say("worker",
+      fmt::format("{}{}", worker.string(),
+                  works ? "" : ": cannot be started; candidates are tried in the caller's process"));
+}
+
 void report_environment() {
   TextTable table({{"environment"}, {"value"}, {"may be"}, {"meaning"}});
   for (const EnvironmentEntry& entry : environment_table()) {
@@ -135,6 +142,7 @@ int InspectDoctor::run() const {
   report_nvrtc(nvrtc);
   const HostCompilerFindings host = find_host_compiler();
   say("host compiler", host.problem.empty() ? host.identity : "none: " + host.problem);
+  report_worker(options.worker);
   report_cache(options.cache_dir);
   report_environment();
 

@@ -33,6 +33,8 @@ class Backend {
 
   virtual std::string_view name() const = 0;  // "cuda", "simt", "recorded"
   virtual const DeviceSpec& device() const = 0;
+  // The device as ATTUNE_DEVICE names it, for another process to open: "cuda:0". Empty: only this one has it.
+  virtual std::string word() const { return {}; }
   virtual Compiler& compiler() = 0;  // finds its compiler at first use
   // Versions that decide freshness of a record: "driver 580.65 nvrtc 13.0".
   virtual std::string driver_version() const = 0;

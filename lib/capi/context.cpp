@@ -8,6 +8,7 @@
 #include "capi/struct_version.h"
 #include "db/shipped_db.h"
 #include "recorded/recorded_backend.h"
+#include "tune/isolation.h"
 #include "tune/recorded_trial_runner.h"
 
 namespace {
@@ -43,6 +44,19 @@ void copy_text(char (&field)[Size], std::string_view text) {
   const size_t length = std::min(text.size(), Size - 1);
   std::copy_n(text.begin(), length, field);
   field[length] = '\0';
+}
+
+// A right kernel needs a fraction of these times. The emulator, which stops launches itself, needs more.
+WorkerOptions worker_options(const ContextOptions& options, const Backend& backend, double bound_seconds) {
+  WorkerOptions worker{
+      .program = options.worker, .nvrtc_path = options.nvrtc_path, .simt_options = options.simt_options};
+  if (!backend.timings_mean_speed()) {
+    worker.trial_seconds = 600;
+  } else if (bound_seconds > 0) {
+    worker.compile_seconds = std::clamp(10 * bound_seconds, 30.0, worker.compile_seconds);
+    worker.trial_seconds = std::clamp(2 * bound_seconds, 10.0, worker.trial_seconds);
+  }
+  return worker;
 }
 
 attune_device_info describe_device(const Backend& backend) {
@@ -85,7 +99,7 @@ PlannerResources attune_context::planner_resources() {
           .log = log};
 }
 
-TuneResources attune_context::tune_resources() {
+TuneResources attune_context::tune_resources(double bound_seconds) {
   TuneResources resources{
       .backend = *backend, .templates = templates, .images = images, .database = *database, .log = log};
   if (replays()) {
@@ -93,6 +107,8 @@ TuneResources attune_context::tune_resources() {
       const auto& recorded = dynamic_cast<const RecordedBackend&>(*backend);
       return make_recorded_trial_runner(*backend, *shipped_database, recorded.recorded_key(), timed);
     };
+  } else if (!options.worker.empty() && !backend->word().empty()) {
+    isolate(resources, worker_options(options, *backend, bound_seconds));
   }
   return resources;
 }

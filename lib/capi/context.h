@@ -30,7 +30,9 @@ struct attune_context {
   attune_context& operator=(const attune_context&) = delete;
 
   attune::PlannerResources planner_resources();
-  attune::TuneResources tune_resources();
+  // `bound_seconds`: of the wall time that tuning may take, so that no candidate is waited for much longer;
+  // 0: none.
+  attune::TuneResources tune_resources(double bound_seconds = 0);
   // Whether trials are answered from what the shipped database recorded of another machine.
   bool replays() const { return options.device.kind == attune::DeviceKind::recorded; }
 

@@ -3,6 +3,7 @@
 #include "base/environment.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "capi/installed_worker.h"
 #include "capi/struct_version.h"
 
 namespace attune {
@@ -113,6 +114,7 @@ ContextOptions resolve_options(const attune_context_options* given) {
   if (known.site_database && *known.site_database) options.site_database = known.site_database;
   take_template_dir(known.template_dir, options);
   options.simt_options = environment_value(EnvironmentVariable::simt).value_or("");
+  options.worker = known.worker_path ? fs::path(known.worker_path) : installed_worker();
   take_tuning(known.tuning, options);
   take_log(known, options);
   take_numbers(known, options);

@@ -20,7 +20,8 @@ struct ContextOptions {
   std::string nvrtc_path;                          // empty: ATTUNE_NVRTC, else searched
   std::optional<std::filesystem::path> template_dir;
   std::optional<std::filesystem::path> site_database;
-  std::string simt_options;  // the text of ATTUNE_SIMT
+  std::string simt_options;      // the text of ATTUNE_SIMT
+  std::filesystem::path worker;  // attune-tune; empty: candidates are tried in this process
   TuningPolicy tuning = TuningPolicy::miss;
   attune_log_level log_level = ATTUNE_LOG_OFF;
   attune_log_callback log_callback = nullptr;

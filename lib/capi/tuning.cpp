@@ -58,6 +58,7 @@ Status status_of(Outcome outcome) {
       return ATTUNE_ERROR_LAUNCH_FAILED;
     case Outcome::ok:
     case Outcome::wrong_result:
+    case Outcome::running:
       break;
   }
   return ATTUNE_ERROR_INTERNAL;
@@ -121,7 +122,7 @@ void attune::tune_for_plan(attune_context& context, const Problem& problem,
     fail(ATTUNE_ERROR_INTERNAL, "{} s have passed while this context was tuning another problem", bound);
   }
   const ForgetPlans forget{context, problem};
-  tune(problem, context.tune_resources(),
+  tune(problem, context.tune_resources(seconds),
        {.seconds = seconds,
         .force = context.options.tuning == TuningPolicy::force,
         .margin = context.options.margin,

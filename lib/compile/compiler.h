@@ -19,10 +19,14 @@ struct CompiledImage {
   double compile_seconds = 0;  // 0 when it came from the cache
 };
 
+// How a compilation ended: with an answer, or with the compiler's own end.
+enum class CompileEnd { answered, crashed, timed_out };
+
 // A failed compilation is an expected outcome: no image, and the log says why.
 struct CompileResult {
   std::optional<CompiledImage> image;
   std::string log;
+  CompileEnd end = CompileEnd::answered;
 };
 
 class Compiler {

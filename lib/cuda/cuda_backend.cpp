@@ -26,6 +26,7 @@ class CudaBackend : public Backend {
 
   std::string_view name() const override { return "cuda"; }
   const DeviceSpec& device() const override { return device_; }
+  std::string word() const override { return fmt::format("cuda:{}", context_->ordinal()); }
   Compiler& compiler() override;
   std::string driver_version() const override;
   bool timings_mean_speed() const override { return true; }
@@ -232,6 +233,11 @@ std::vector<double> CudaBackend::time(const Module& module, const Launch& launch
 }
 
 }  // namespace
+
+std::unique_ptr<Compiler> make_cuda_compiler(const std::string& arch, const std::string& nvrtc_path) {
+  const NvrtcSearch search = search_nvrtc(nvrtc_hints(nvrtc_path), Driver::open()->cuda_version());
+  return std::make_unique<NvrtcCompiler>(search, arch);
+}
 
 std::unique_ptr<Backend> make_cuda_backend(int ordinal, const std::string& nvrtc_path, const Log& log) {
   return std::make_unique<CudaBackend>(ordinal, nvrtc_path, log);

@@ -14,4 +14,8 @@ namespace attune {
 // for before the compiler is first asked for. Throws Error (NO_DEVICE with the way out).
 std::unique_ptr<Backend> make_cuda_backend(int ordinal, const std::string& nvrtc_path, const Log& log);
 
+// The compiler that such a backend has, without a CUDA context: for a process that only compiles. Throws
+// Error.
+std::unique_ptr<Compiler> make_cuda_compiler(const std::string& arch, const std::string& nvrtc_path);
+
 }  // namespace attune

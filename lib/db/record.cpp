@@ -11,7 +11,7 @@
 namespace attune {
 namespace {
 
-constexpr std::array<std::pair<Outcome, std::string_view>, 7> kOutcomes = {{
+constexpr std::array<std::pair<Outcome, std::string_view>, 8> kOutcomes = {{
     {Outcome::ok, "ok"},
     {Outcome::over_budget, "over_budget"},
     {Outcome::compile_failed, "compile_failed"},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<Outcome, std::string_view>, 7> kOutcomes = {{
     {Outcome::wrong_result, "wrong_result"},
     {Outcome::timed_out, "timed_out"},
     {Outcome::crashed, "crashed"},
+    {Outcome::running, "running"},
 }};
 
 bool is_control(char character) {
@@ -99,6 +100,10 @@ std::optional<Outcome> outcome_from_name(std::string_view name) {
 
 bool is_of(const Record& record, const Candidate& candidate) {
   return record.family == candidate.family->name() && record.config == to_string(candidate.config);
+}
+
+std::string source_mark(std::string_view source_hash) {
+  return fmt::format("source {}", source_hash);
 }
 
 void tidy(Record& record) {

@@ -11,7 +11,17 @@
 
 namespace attune {
 
-enum class Outcome { ok, over_budget, compile_failed, launch_failed, wrong_result, timed_out, crashed };
+// `running` is a row's before its trial has ended (TuningDb::begin); no record that is read has it.
+enum class Outcome {
+  ok,
+  over_budget,
+  compile_failed,
+  launch_failed,
+  wrong_result,
+  timed_out,
+  crashed,
+  running
+};
 
 std::string_view name_of(Outcome outcome);
 // Nothing for an unknown word.
@@ -23,8 +33,9 @@ struct Record {
   std::string static_key;  // static_key(problem)
   std::string bucket;      // bucket_key(problem, multiprocessors)
   std::string family;
-  std::string config;      // to_string(Config); parse and check it against the config space before use
-  std::string image_hash;  // empty when nothing was compiled
+  std::string config;  // to_string(Config); parse and check it against the config space before use
+  // Empty when nothing was compiled; where the compiler crashed or hung, source_mark() of what it was given.
+  std::string image_hash;
   Outcome outcome = Outcome::ok;
   std::string reason;           // for people; clipped to kMaxTextBytes when stored
   std::vector<double> samples;  // seconds; may be empty
@@ -105,6 +116,9 @@ constexpr size_t kMaxSamples = 4096;
 
 // Whether the record is of this candidate: the same family and config.
 bool is_of(const Record& record, const Candidate& candidate);
+
+// What stands for the image of a source whose compilation never ended: "source <hash>".
+std::string source_mark(std::string_view source_hash);
 
 // Makes a record storable without changing what it says: clips `reason`, blanks its control characters
 // (compilers colour their messages) and turns a NaN error into an infinite one.

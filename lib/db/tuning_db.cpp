@@ -4,12 +4,14 @@
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <ctime>
 #include <utility>
 
 #include "db/connection.h"
+#include "db/living_process.h"
 #include "db/row.h"
 
 namespace attune {
@@ -21,6 +23,15 @@ std::string query_for(const RecordFilter& filter) {
   if (filter.static_key) query += " AND static_key = :static_key";
   if (filter.bucket) query += " AND bucket = :bucket";
   return query + " ORDER BY id";
+}
+
+// What a row says whose trial had not ended when it was written. False while it may still end.
+// NOTE: the processes of another machine that shares the file cannot be seen from here, and count as dead.
+bool settle(Record& record) {
+  if (is_alive(record.reason)) return false;
+  record.outcome = Outcome::crashed;
+  record.reason = fmt::format("the trial never ended: {} is dead", record.reason);
+  return true;
 }
 
 void warn_degraded(const Log& log, const std::filesystem::path& path, const std::string& reason) {
@@ -96,6 +107,30 @@ bool TuningDb::add(Record record) {
   }
   attempt([&](SQLite::Database& database) { insert_record(database, record); });
   return true;
+}
+
+int64_t TuningDb::begin(Record record) {
+  if (read_only_) return 0;
+  record.outcome = Outcome::running;
+  record.reason = name_of_this_process();
+  if (record.created == 0) record.created = static_cast<int64_t>(std::time(nullptr));
+  if (!reject_reason(record).empty()) return 0;
+  int64_t id = 0;
+  attempt([&](SQLite::Database& database) {
+    insert_record(database, record);
+    id = database.getLastInsertRowid();
+  });
+  return id;
+}
+
+void TuningDb::end(int64_t id) {
+  if (id == 0) return;
+  attempt([&](SQLite::Database& database) {
+    // The outcome is asked for, too, since memory may have taken the file's place, with ids of its own.
+    SQLite::Statement statement(database, "DELETE FROM record WHERE id = ? AND outcome = 'running'");
+    statement.bind(1, id);
+    statement.exec();
+  });
 }
 
 std::string TuningDb::add_all(const std::vector<Record>& records) {
@@ -200,6 +235,7 @@ void TuningDb::read(SQLite::Database& database, const RecordFilter& filter,
     Record record;
     const std::string reason = read_record(statement, record);
     if (reason.empty()) {
+      if (record.outcome == Outcome::running && !settle(record)) continue;
       records.push_back(std::move(record));
     } else {
       log_.debug("tuning database: row {} is left out: {}", record.id, reason);

@@ -60,6 +60,13 @@ class TuningDb {
   // when the record says what no trial can (reject_reason), or when the database was opened read-only.
   bool add(Record record);
 
+  // Commits that this process is about to make a trial that it may not survive. Whoever reads the row while
+  // this process lives sees nothing; after its death they see a trial that crashed. Returns its id, to be
+  // given to end(), or 0 when it is not kept.
+  int64_t begin(Record record);
+  // The trial has ended; its outcome, if it is to be kept, was added before.
+  void end(int64_t id);
+
   // Commits all of these trials or none. Empty on success; else why none is kept: one says what no trial can,
   // or the file cannot be written. Memory does not take the file's place here, since the caller wants the
   // file.

@@ -132,6 +132,19 @@ std::vector<Candidate> Lookup::seeds() {
   return seeds;
 }
 
+std::string Lookup::compiler_crash(const Candidate& candidate) {
+  for (const std::vector<Record>& records : layers_) {
+    const auto newest = std::ranges::find_if(records | std::views::reverse,
+                                             [&](const Record& record) { return is_of(record, candidate); });
+    if (newest == std::ranges::rend(records) || !newest->image_hash.starts_with(source_mark(""))) continue;
+    const KernelSource source =
+        specialize(resources_.templates, *candidate.family, problem_, candidate.config);
+    if (newest->image_hash == source_mark(source.hash) && is_fresh(*newest, now()))
+      return fmt::format("{}: {}", name_of(newest->outcome), newest->reason);
+  }
+  return {};
+}
+
 std::string Lookup::known_failure(const Candidate& candidate, const CompiledImage& image) const {
   for (const std::vector<Record>& records : layers_) {
     for (const Record& record : records | std::views::reverse) {

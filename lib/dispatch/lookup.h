@@ -59,6 +59,10 @@ class Lookup {
   // nearby.
   std::vector<Candidate> seeds();
 
+  // Why the compiler must not be asked for this candidate: it crashed or hung the last time. Empty when it
+  // may be, as after a change of the template or the compiler.
+  std::string compiler_crash(const Candidate& candidate);
+
   // Why the newest trial of this very image in this bucket failed; empty when it did not, or there was none.
   std::string known_failure(const Candidate& candidate, const CompiledImage& image) const;
 

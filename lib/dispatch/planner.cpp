@@ -74,10 +74,15 @@ class Planner {
 
   PlannedKernel build_one(Selection& selection) {
     const Candidate& candidate = selection.candidate;
-    if (!selection.image) selection.image = image_of(candidate, problem_, resources_);
     const auto refuse = [&](Status status, std::string_view what, const std::string& reason) {
       fail(status, "{} {} {}: {}", candidate.family->name(), to_string(candidate.config), what, reason);
     };
+    if (!selection.image) {
+      if (const std::string crash = lookup_.compiler_crash(candidate); !crash.empty()) {
+        refuse(ATTUNE_ERROR_COMPILE_FAILED, "is not compiled again", crash);
+      }
+      selection.image = image_of(candidate, problem_, resources_);
+    }
     if (!selection.image->image) refuse(ATTUNE_ERROR_COMPILE_FAILED, "did not compile", selection.image->log);
     const CompiledImage& image = *selection.image->image;
     if (const std::string failure = lookup_.known_failure(candidate, image); !failure.empty()) {

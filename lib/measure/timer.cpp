@@ -39,6 +39,7 @@ class Race {
  private:
   // False when there is no time left for it.
   bool time_candidate(size_t candidate, bool first) {
+    if (budget_.before) budget_.before(candidate);
     const bool warm = !first || budget_.warm_up <= 0 || !launch(candidate, budget_.warm_up).empty();
     const std::vector<double> seconds =
         warm ? launch(candidate, budget_.samples_per_round) : std::vector<double>{};

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -23,6 +25,8 @@ struct TimeBudget {
   int samples_per_round = 4;  // of each candidate
   int maximum_rounds = 50;
   StoppingRule enough{};
+  // Told which candidate is launched next, so that it is known whose fault a fault is.
+  std::function<void(size_t candidate)> before{};
 };
 
 // One measurement per candidate, in their order. Each round times every candidate that is still in the race,

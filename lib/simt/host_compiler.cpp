@@ -15,7 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr double kProbeSeconds = 20;
-constexpr double kCompileSeconds = 300;
 constexpr const char* kImageName = "kernel.so";
 
 constexpr const char* kAdvice =
@@ -66,7 +65,8 @@ std::string tidy_log(const std::string& text) {
 
 }  // namespace
 
-HostCompiler::HostCompiler(std::string cxx, const Log& log) : wanted_(std::move(cxx)), log_(log) {}
+HostCompiler::HostCompiler(std::string cxx, const Log& log, double limit_seconds)
+    : wanted_(std::move(cxx)), log_(log), limit_seconds_(limit_seconds) {}
 
 HostCompiler::Toolchain HostCompiler::probe() const {
   const std::vector<std::string> names =
@@ -121,13 +121,19 @@ CompileResult HostCompiler::compile(const KernelSource& source) {
   arguments.push_back(source.main_path);
 
   const auto start = std::chrono::steady_clock::now();
-  const simt::ProgramResult run = simt::run_program(arguments, scratch.path().string(), kCompileSeconds);
+  const simt::ProgramResult run = simt::run_program(arguments, scratch.path().string(), limit_seconds_);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   CompileResult result{.image = std::nullopt, .log = tidy_log(run.output)};
   if (!run.reason.empty()) fail(ATTUNE_ERROR_NO_COMPILER, "{}; {}", run.reason, kAdvice);
-  if (run.timed_out)
-    result.log += fmt::format("{} took longer than {} s and was stopped\n", tools.path, kCompileSeconds);
+  if (run.timed_out) {
+    result.end = CompileEnd::timed_out;
+    result.log += fmt::format("{} took longer than {} s and was stopped\n", tools.path, limit_seconds_);
+  }
+  if (run.signal != 0) {
+    result.end = CompileEnd::crashed;
+    result.log += fmt::format("{} was killed by signal {}\n", tools.path, run.signal);
+  }
   if (run.exit_code != 0) {
     if (result.log.empty()) result.log = fmt::format("{} failed without a message\n", tools.path);
     return result;

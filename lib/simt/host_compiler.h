@@ -12,9 +12,11 @@ namespace attune {
 
 class HostCompiler final : public Compiler {
  public:
+  static constexpr double kLimitSeconds = 300;
+
   // `cxx` is a path or a name on PATH; empty: the first of c++, g++, clang++. Nothing is started before the
-  // first use.
-  explicit HostCompiler(std::string cxx, const Log& log = {});
+  // first use. A compilation that takes longer than `limit_seconds` is stopped.
+  explicit HostCompiler(std::string cxx, const Log& log = {}, double limit_seconds = kLimitSeconds);
 
   // The compiler's version line, the options and the emulator's ABI version. Throws Error (NO_COMPILER), as
   // compile does.
@@ -33,6 +35,7 @@ class HostCompiler final : public Compiler {
 
   std::string wanted_;
   Log log_;
+  double limit_seconds_;
   mutable std::mutex mutex_;
   mutable bool known_ = false;
   mutable Toolchain toolchain_;

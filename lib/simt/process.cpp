@@ -109,6 +109,7 @@ ProgramResult run_program(const std::vector<std::string>& arguments, const std::
   while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status) && !result.timed_out) result.signal = WTERMSIG(status);
   return result;
 }
 

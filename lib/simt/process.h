@@ -10,6 +10,7 @@ namespace attune::simt {
 struct ProgramResult {
   int exit_code = -1;  // -1: killed by a signal, or never started
   bool timed_out = false;
+  int signal = 0;      // that killed it, unless the time limit did
   std::string output;  // standard output and standard error, as they came
   std::string reason;  // why it could not be started; empty when it was
 };

@@ -34,6 +34,7 @@ class Simt final : public SimtBackend {
 
   std::string_view name() const override { return "simt"; }
   const DeviceSpec& device() const override { return device_; }
+  std::string word() const override { return fmt::format("simt:{}", device_.arch); }
   Compiler& compiler() override { return compiler_; }
   std::string driver_version() const override { return fmt::format("simt {}", ATTUNE_SIMT_ABI_VERSION); }
   bool timings_mean_speed() const override { return false; }

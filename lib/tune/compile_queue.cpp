@@ -47,7 +47,7 @@ void CompileQueue::work() {
     try {
       const Candidate& candidate = *candidates_[index];
       const KernelSource source = specialize(templates_, *candidate.family, problem_, candidate.config);
-      Compiled compiled{index, images_.get_or_build(compiler_, source)};
+      Compiled compiled{index, source.hash, images_.get_or_build(compiler_, source)};
       const std::lock_guard lock(mutex_);
       longest_ = std::max(longest_.load(), std::chrono::steady_clock::now() - begun);
       finished_.push_back(std::move(compiled));

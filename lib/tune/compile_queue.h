@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -20,6 +21,7 @@ namespace attune {
 
 struct Compiled {
   size_t index;  // into the candidates
+  std::string source_hash;
   ImageResult image;
 };
 

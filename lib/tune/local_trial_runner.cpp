@@ -1,5 +1,6 @@
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -18,8 +19,11 @@ std::string key_of(const Trial& trial) {
 
 class LocalTrialRunner final : public TrialRunner {
  public:
-  LocalTrialRunner(Backend& backend, const Problem& problem)
-      : backend_(backend), problem_(problem), validation_(problem) {}
+  LocalTrialRunner(Backend& backend, const Problem& problem, std::function<void(size_t)> before_timing)
+      : backend_(backend),
+        problem_(problem),
+        validation_(problem),
+        before_timing_(std::move(before_timing)) {}
 
   void validate(Trial& trial, const CompiledImage& image) override {
     const Candidate& candidate = trial.candidate;
@@ -53,6 +57,7 @@ class LocalTrialRunner final : public TrialRunner {
       timed.push_back({modules_.at(key_of(*trials[i])).get(), &launches[i]});
     }
     TimeBudget budget{.deadline = deadline};
+    budget.before = before_timing_;
     if (!backend_.timings_mean_speed()) {
       // One sample makes a record, and more of them would say no more.
       budget.warm_up = 0;
@@ -76,13 +81,15 @@ class LocalTrialRunner final : public TrialRunner {
   Backend& backend_;
   const Problem problem_;
   const Validation validation_;
+  const std::function<void(size_t)> before_timing_;
   std::map<std::string, std::unique_ptr<Module>> modules_;
 };
 
 }  // namespace
 
-std::unique_ptr<TrialRunner> make_local_trial_runner(Backend& backend, const Problem& problem) {
-  return std::make_unique<LocalTrialRunner>(backend, problem);
+std::unique_ptr<TrialRunner> make_local_trial_runner(Backend& backend, const Problem& problem,
+                                                     std::function<void(size_t)> before_timing) {
+  return std::make_unique<LocalTrialRunner>(backend, problem, std::move(before_timing));
 }
 
 }  // namespace attune

@@ -12,10 +12,11 @@ namespace attune {
 struct Trial {
   Candidate candidate;
   Outcome outcome = Outcome::ok;
-  std::string reason;      // when not ok
-  std::string image_hash;  // empty when nothing was compiled
-  int registers = 0;       // per thread, as compiled
-  int spill_bytes = 0;     // per thread
+  std::string reason;       // when not ok
+  std::string source_hash;  // of what was given to the compiler
+  std::string image_hash;   // empty when nothing was compiled
+  int registers = 0;        // per thread, as compiled
+  int spill_bytes = 0;      // per thread
   double compile_seconds = 0;
   double max_error = 0;        // worst error over its tolerance, in validation
   Measurement measurement{};   // without samples when not timed

@@ -7,6 +7,26 @@
 #include "problem/bucket.h"
 
 namespace attune {
+namespace {
+
+bool is_crash(Outcome outcome) {
+  return outcome == Outcome::crashed || outcome == Outcome::timed_out;
+}
+
+// What identifies the code that was tried.
+std::string code_of(const Trial& trial) {
+  const bool compiler_never_ended = trial.image_hash.empty() && is_crash(trial.outcome);
+  return compiler_never_ended ? source_mark(trial.source_hash) : trial.image_hash;
+}
+
+const Record* newest_of(const std::vector<Record>& records, const Trial& trial, const Toolchain& now) {
+  const auto newest = std::find_if(records.rbegin(), records.rend(), [&](const Record& record) {
+    return is_of(record, trial.candidate) && record.compiler == now.compiler;
+  });
+  return newest == records.rend() ? nullptr : &*newest;
+}
+
+}  // namespace
 
 Record record_of(const Trial& trial, const Problem& problem, const Problem& timed, Backend& backend,
                  const Margin& margin) {
@@ -16,7 +36,7 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
                 .bucket = bucket_key(problem, device.multiprocessors),
                 .family = std::string(trial.candidate.family->name()),
                 .config = to_string(trial.candidate.config),
-                .image_hash = trial.image_hash,
+                .image_hash = code_of(trial),
                 .outcome = trial.outcome,
                 .reason = trial.reason};
   if (trial.timed()) {
@@ -51,18 +71,28 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
 
 const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Problem& timed,
                           const Toolchain& now) {
-  const auto newest = std::find_if(records.rbegin(), records.rend(), [&](const Record& record) {
-    return is_of(record, trial.candidate) && record.compiler == now.compiler;
-  });
-  if (newest == records.rend()) return nullptr;
+  const Record* newest = newest_of(records, trial, now);
+  if (!newest) return nullptr;
   const bool answers = newest->image_hash == trial.image_hash && newest->outcome == Outcome::ok &&
                        newest->median_seconds > 0 && is_fresh(*newest, now) &&
                        newest->shape == describe(timed);
-  return answers ? &*newest : nullptr;
+  return answers ? newest : nullptr;
+}
+
+const Record* find_crash(const std::vector<Record>& records, const Trial& trial, const Toolchain& now) {
+  const Record* newest = newest_of(records, trial, now);
+  if (!newest || !is_crash(newest->outcome) || !is_fresh(*newest, now)) return nullptr;
+  const std::string code = trial.image_hash.empty() ? source_mark(trial.source_hash) : trial.image_hash;
+  return newest->image_hash == code ? newest : nullptr;
 }
 
 void reuse(const Record& record, Trial& trial) {
   trial.reused = true;
+  if (record.outcome != Outcome::ok) {
+    trial.outcome = record.outcome;
+    trial.reason = record.reason;
+    return;
+  }
   trial.max_error = record.max_error;
   if (record.registers > 0) trial.registers = record.registers;
   trial.measurement = {.samples = record.samples,

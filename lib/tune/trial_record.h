@@ -18,6 +18,11 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
 const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Problem& timed,
                           const Toolchain& now);
 
+// Whether this trial would be one that has crashed or timed out before: the newest record of its candidate,
+// with this compiler and driver, has that outcome with this very image, or with this source where the
+// compiler never made one. nullptr when not.
+const Record* find_crash(const std::vector<Record>& records, const Trial& trial, const Toolchain& now);
+
 // Takes over outcome and measurement.
 void reuse(const Record& record, Trial& trial);
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "problem/bucket.h"
 #include "tune/compile_queue.h"
+#include "tune/known_crashes.h"
 #include "tune/timing_scratch.h"
 #include "tune/trial_record.h"
 
@@ -104,6 +105,7 @@ class TuneRun {
       if (!none_tried && Clock::now() >= deadline(0.6)) continue;
       Trial& trial = report_.trials[compiled->index];  // those that fit come first
       tried[compiled->index] = true;
+      trial.source_hash = compiled->source_hash;
       take_image(trial, *compiled->image.result);
       ready(trial, compiled->image.result->image ? &*compiled->image.result->image : nullptr);
       finished(fmt::format("{}: {}", to_string(trial.candidate.config), name_of(trial.outcome)));
@@ -126,9 +128,14 @@ class TuneRun {
   }
 
  private:
+  static Outcome outcome_of(CompileEnd end) {
+    if (end == CompileEnd::crashed) return Outcome::crashed;
+    return end == CompileEnd::timed_out ? Outcome::timed_out : Outcome::compile_failed;
+  }
+
   static void take_image(Trial& trial, const CompileResult& result) {
     if (!result.image) {
-      trial.outcome = Outcome::compile_failed;
+      trial.outcome = outcome_of(result.end);
       trial.reason = result.log.substr(0, 400);
       return;
     }
@@ -182,7 +189,7 @@ Problem timing_problem(const Problem& problem, const Backend& backend, const Tun
 }
 
 // Adds trials to the database as soon as they are known, so that what ends the run early loses nothing. A
-// candidate that is over budget again, for the same reason, is not news.
+// candidate that is over budget again, for the same reason, is not news; nor is a crash that was only read.
 class TrialLog {
  public:
   TrialLog(const TuneReport& report, const TuneResources& resources, const Margin& margin,
@@ -190,8 +197,8 @@ class TrialLog {
       : report_(report), resources_(resources), margin_(margin), known_(known) {}
 
   void add(const Trial& trial) {
-    if (!trial.tried) return;
-    const Record record = record_of(trial, report_.problem, report_.timed, resources_.backend, margin_);
+    if (!trial.tried || trial.reused) return;
+    const Record record = record_as_tried(trial);
     const auto same = [&](const Record& old) {
       return old.outcome == Outcome::over_budget && is_of(old, trial.candidate) &&
              old.reason == record.reason;
@@ -201,12 +208,44 @@ class TrialLog {
     if (is_news) resources_.database.add(record);
   }
 
+  // Tries a candidate that may take this process along, or whose worker may hang until somebody kills them
+  // all: while it runs the database knows, and afterwards it has the outcome unless that is still to come.
+  template <typename Try>
+  void add_around(Trial& trial, const Try& run) {
+    struct Running {
+      TuningDb& database;
+      const int64_t id;
+      ~Running() { database.end(id); }
+    };
+    const Running running{resources_.database, resources_.database.begin(record_as_tried(trial))};
+    try {
+      run();
+    } catch (const Error&) {
+      if (trial.outcome != Outcome::ok) add(trial);  // the one that took the device with it
+      throw;
+    }
+    if (trial.outcome != Outcome::ok) add(trial);
+  }
+
  private:
+  Record record_as_tried(const Trial& trial) const {
+    return record_of(trial, report_.problem, report_.timed, resources_.backend, margin_);
+  }
+
   const TuneReport& report_;
   const TuneResources& resources_;
   const Margin margin_;
   const std::vector<Record>& known_;
 };
+
+// Whether records say already what there is to know of this trial, which then takes it over: its time, or
+// that it has crashed or hung.
+bool answered(const std::vector<Record>& known, Trial& trial, const Problem& timed, const Toolchain& now) {
+  const Record* answer = find_crash(known, trial, now);
+  if (!answer && trial.outcome == Outcome::ok) answer = find_answer(known, trial, timed, now);
+  if (answer) reuse(*answer, trial);
+  return answer != nullptr;
+}
 
 // The database ranks, so that a plan made now would choose the same; the winner is its best that was a trial
 // here.
@@ -241,21 +280,16 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
 
   const std::unique_ptr<TrialRunner> runner =
       resources.make_runner ? resources.make_runner(timed) : make_local_trial_runner(backend, timed);
-  run.compile(backend.compiler(), resources.images, resources.templates,
+  Compiler& asked = resources.compiler ? *resources.compiler : backend.compiler();
+  KnownCrashes careful(asked, known, now);
+  run.compile(options.force ? asked : careful, resources.images, resources.templates,
               [&](Trial& trial, const CompiledImage* image) {
-                const Record* answer =
-                    image && !options.force ? find_answer(known, trial, timed, now) : nullptr;
-                if (answer) {
-                  reuse(*answer, trial);
-                } else if (image) {
-                  try {
-                    runner->validate(trial, *image);
-                  } catch (const Error&) {
-                    if (trial.outcome != Outcome::ok) log.add(trial);  // the one that took the device with it
-                    throw;
-                  }
+                if (!options.force && answered(known, trial, timed, now)) return;
+                if (image) {
+                  log.add_around(trial, [&] { runner->validate(trial, *image); });
+                } else {
+                  log.add(trial);
                 }
-                if (trial.outcome != Outcome::ok) log.add(trial);
               });
 
   std::vector<Trial*> to_time;
@@ -268,10 +302,11 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
     run.finished(fmt::format("{} candidates", to_time.size()));
   }
   for (const Trial* trial : to_time) {
-    if (trial->timed()) log.add(*trial);
+    if (trial->timed() || trial->outcome != Outcome::ok) log.add(*trial);
   }
-  const auto untimed =
-      std::count_if(to_time.begin(), to_time.end(), [](const Trial* trial) { return !trial->timed(); });
+  const auto untimed = std::count_if(to_time.begin(), to_time.end(), [](const Trial* trial) {
+    return trial->outcome == Outcome::ok && !trial->timed();
+  });
   run.count_untimed(static_cast<size_t>(untimed), to_time.size());
   run.report().winner = find_winner(run.report(), resources.database, device, bucket, now);
   TuneReport report = run.finish();

@@ -28,6 +28,8 @@ struct TuneResources {
   Log log;
   // What runs the trials of a problem; without it they run in this process.
   std::function<std::unique_ptr<TrialRunner>(const Problem& timed)> make_runner;
+  // What compiles, with the same identity; null: the backend's compiler, in this process.
+  std::shared_ptr<Compiler> compiler;
 };
 
 struct TuneProgress {

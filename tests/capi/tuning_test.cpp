@@ -101,3 +101,19 @@ TEST_CASE("plan creation does without tuning while the context tunes something e
   CHECK(match == ATTUNE_MATCH_DEFAULT);
   CHECK(capture.count(ATTUNE_LOG_WARNING) == 1);
 }
+
+TEST_CASE("without the worker's program a plan is tuned in this process, which is warned of", "[simt]") {
+  attune_context_options options = simt_options();
+  options.tuning = ATTUNE_TUNING_FORCE;
+  options.tuning_seconds = 60;
+  for (const char* program : {"/nonexistent/attune-tune", ""}) {
+    INFO("worker '" << program << "'");
+    options.worker_path = program;
+    LogCapture capture;
+    capture.attach(options, ATTUNE_LOG_WARNING);
+    CHECK(match_of(make_context(options).get(), tiny_desc()) == ATTUNE_MATCH_EXACT);
+    const bool asked_for = *program == '\0';
+    CHECK(capture.count(ATTUNE_LOG_WARNING) == (asked_for ? 0 : 1));
+    CHECK(capture.says("no worker process: /nonexistent/attune-tune") == !asked_for);
+  }
+}

@@ -247,6 +247,27 @@ TEST_CASE("when every candidate is known to be wrong, there is no plan") {
   CHECK_THAT(error.message, ContainsSubstring("was tried before and failed: wrong_result"));
 }
 
+TEST_CASE("the compiler is not asked again, for a plan either, for what it crashed at") {
+  PlannerBench bench;
+  const Candidate first = enumerate_candidates(kSmallAttention, bench.backend.spec, {}).front();
+  const KernelSource source = specialize(bench.templates, *first.family, kSmallAttention, first.config);
+  Record crash = bench.record(kSmallAttention, kChosen);
+  crash.family = first.family->name();
+  crash.config = to_string(first.config);
+  crash.outcome = Outcome::crashed;
+  crash.median_seconds = crash.ci_low_seconds = crash.ci_high_seconds = 0;
+  crash.image_hash = source_mark("of another template");
+  REQUIRE(bench.database->add(crash));
+  const std::string choice = bench.models_choice(kSmallAttention);
+  CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config_text() == choice);
+
+  crash.image_hash = source_mark(source.hash);
+  REQUIRE(bench.database->add(crash));
+  bench.forget_images();
+  CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config_text() != choice);
+  CHECK(bench.capture.count(ATTUNE_LOG_WARNING, "is not compiled again: crashed") == 1);
+}
+
 TEST_CASE("an obstacle of any kind leaves the choice to the cost model") {
   PlannerBench bench;
   const auto plan = bench.plan(

@@ -142,9 +142,9 @@ typedef struct attune_context_options {
                   * q and k, on sampled rows; ATTUNE_CHECK = 0 | 1 */
   int32_t reserved; /* 0 */
   /* A tuning database file that is only read, asked after the one in cache_dir; it belongs to this user or to
-   * root, and nobody else can write to it. One that cannot be used costs one logged warning. Default: none.
-   */
+   * root, nobody else can write to it. One that cannot be used costs one logged warning. Default: none. */
   const char* site_database;
+  const char* worker_path; /* attune-tune, which tries candidates; "" = this process; default: beside us */
 } attune_context_options;
 
 #define ATTUNE_CONTEXT_OPTIONS_INIT ATTUNE_STRUCT_INIT(attune_context_options)
