@@ -99,6 +99,13 @@ PlannerResources attune_context::planner_resources() {
           .log = log};
 }
 
+bool attune_context::tries_in_workers() const {
+  if (options.worker.empty() || backend->word().empty()) return false;
+  // NOTE: workers have not run on a GPU yet. What they would wrongly take for a crash is never tried again,
+  // so until they have been measured there, who wants them names them.
+  return options.worker_is_named || backend->name() != "cuda";
+}
+
 TuneResources attune_context::tune_resources(double bound_seconds) {
   TuneResources resources{
       .backend = *backend, .templates = templates, .images = images, .database = *database, .log = log};
@@ -107,7 +114,7 @@ TuneResources attune_context::tune_resources(double bound_seconds) {
       const auto& recorded = dynamic_cast<const RecordedBackend&>(*backend);
       return make_recorded_trial_runner(*backend, *shipped_database, recorded.recorded_key(), timed);
     };
-  } else if (!options.worker.empty() && !backend->word().empty()) {
+  } else if (tries_in_workers()) {
     isolate(resources, worker_options(options, *backend, bound_seconds));
   }
   return resources;

@@ -35,6 +35,7 @@ struct attune_context {
   attune::TuneResources tune_resources(double bound_seconds = 0);
   // Whether trials are answered from what the shipped database recorded of another machine.
   bool replays() const { return options.device.kind == attune::DeviceKind::recorded; }
+  bool tries_in_workers() const;
 
   // Whether plans compute on the CPU, without kernels.
   bool is_reference() const { return options.device.kind == attune::DeviceKind::reference; }
