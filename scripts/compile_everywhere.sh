@@ -16,7 +16,7 @@ every_candidate=" sm_75 sm_80 sm_90a "
 # <arch> <dtype> <head dim> [operation]
 compile() {
     local problem=(--op "${4:-forward}" --dtype "$2" --head-dim "$3" --causal) output summary
-    [[ $every_candidate == *" $1 "* ]] || problem+=(--max-candidates 6)
+    [[ $every_candidate == *" $1 "* ]] || problem+=(--max-candidates 3)
     if output=$("$tune" --target "$1" --compile-only --cache-dir "$cache" "${problem[@]}" 2>&1); then
         passed=$((passed + 1))
     else
