@@ -7,7 +7,7 @@
 #pragma once
 
 #include "tile/fragment.cuh"
-#include "tile/shared_tile.cuh"
+#include "tile/query_rows.cuh"
 
 namespace attune {
 
@@ -18,16 +18,6 @@ template <typename T, int M, int DIM>
 struct OutputFragment {
   static constexpr int kPanels = 1;
   T value[kPanels][M][DIM / 8][4];
-};
-
-// Q stays in shared memory: in registers it would not fit beside the output.
-template <typename T, int M, int DIM, int ROW_CHUNKS, bool IN_REGISTERS>
-struct QueryFragment {
-  static_assert(!IN_REGISTERS, "Q_IN_REGISTERS is for 16-bit elements");
-  SharedTile<T, ROW_CHUNKS> rows;
-
-  ATTUNE_FN explicit QueryFragment(const SharedTile<T, ROW_CHUNKS>& warp_rows) : rows(warp_rows) {}
-  ATTUNE_FN void fetch() {}
 };
 
 // 16 bytes of elements.

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "tile/fragment.cuh"
-#include "tile/shared_tile.cuh"
+#include "tile/query_rows.cuh"
 
 namespace attune {
 
@@ -25,16 +25,6 @@ struct OutputFragment {
   static_assert(DIM % kGroupColumns == 0, "output columns come in groups of four tiles");
   static constexpr int kPanels = 1;
   T value[kPanels][M][DIM / 8][4];
-};
-
-// Q stays in shared memory: in registers it would not fit beside the output.
-template <typename T, int M, int DIM, int ROW_CHUNKS, bool IN_REGISTERS>
-struct QueryFragment {
-  static_assert(!IN_REGISTERS, "Q_IN_REGISTERS is for 16-bit elements");
-  SharedTile<T, ROW_CHUNKS> rows;
-
-  ATTUNE_FN explicit QueryFragment(const SharedTile<T, ROW_CHUNKS>& warp_rows) : rows(warp_rows) {}
-  ATTUNE_FN void fetch() {}
 };
 
 // Four neighbouring columns of a row.

@@ -51,9 +51,7 @@ class FlashBwdDqSm90 final : public Family {
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
-    return {.shared_bytes = layout_of(problem, config).shared_bytes(),
-            .threads = warpgroups::threads(consumers_of(config)),
-            .registers_per_thread = warpgroups::launch_registers(consumers_of(config))};
+    return warpgroups::resources(consumers_of(config), layout_of(problem, config).shared_bytes());
   }
 
   std::vector<Define> defines(const Problem& problem) const override { return flash::defines(problem); }

@@ -1,6 +1,8 @@
 // What a block of a producer warpgroup and some consumer warpgroups has on sm_90a.
 #pragma once
 
+#include "kernels/family.h"
+
 namespace attune::warpgroups {
 
 constexpr int kRows = 64;  // that a consumer owns
@@ -12,6 +14,13 @@ constexpr int threads(int consumers) {
 // Registers that a thread is launched with: all there are, shared out evenly.
 constexpr int launch_registers(int consumers) {
   return consumers == 2 ? 168 : 128;
+}
+
+// What such a block takes.
+inline ResourceUse resources(int consumers, int shared_bytes) {
+  return {.shared_bytes = shared_bytes,
+          .threads = threads(consumers),
+          .registers_per_thread = launch_registers(consumers)};
 }
 
 // Registers of fragments that a consumer's thread can hold without spills, once producers have given up
