@@ -76,6 +76,8 @@ using Position = RingPosition<STAGES>;
 using Barriers = RingBarriers<STAGES>;
 using Output = WarpgroupSum<HEAD_DIM_V>;
 using Statistics = RowStatistics<float, 1>;
+using Scores = float[1][kN][4];
+constexpr float kLn2 = 0.6931471805599453f;
 
 struct Memory {
   Shared<Element> start;
@@ -108,24 +110,13 @@ struct Memory {
   }
 };
 
-// Calls `visit` with each of the block's tiles and the number of key blocks that it sees.
-template <typename Visit>
-ATTUNE_FN void for_tiles(const FlashFwdSm90Params& params, const Visit& visit) {
-  const TileWalkParams& walk = params.walk;
-  const u32 block = static_cast<u32>(block_index());
-  const auto visit_round = [&](u32 round, u32 block_of_round) {
-    TileCoordinates tile;
-    if (!tile_of_round<BLOCK_M, kCausal>(tile, round, block_of_round, walk)) return;
-    visit(tile, visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q,
-                                                              params.seqlen_kv, params.diagonal));
-  };
-  if constexpr (PERSISTENT == 0) {
-    visit_round(block / walk.blocks, block % walk.blocks);
-  } else {
-    ATTUNE_NO_UNROLL
-    for (u32 round = 0; round < walk.rounds; ++round)
-      visit_round(round, block);
-  }
+using Walk = TileWalk<BLOCK_M, kCausal, PERSISTENT != 0>;
+
+// Steps of a tile: one at least, in which all keys may be masked.
+ATTUNE_FN int steps_of(const TileCoordinates& tile, const FlashFwdSm90Params& params) {
+  const int blocks = visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q,
+                                                                   params.seqlen_kv, params.diagonal);
+  return blocks > 0 ? blocks : 1;
 }
 
 // Has everything copied that the consumers use, in the order of their use. One thread does it.
@@ -135,13 +126,21 @@ struct Producer {
   RingPosition<1> at_q;
   Position at_k, at_v;
 
-  ATTUNE_FN void load(const TileCoordinates& tile, int blocks) {
-    const int kv_head = tile.head / params.heads_per_kv;
+  ATTUNE_FN void load_tiles() {
+    Walk walk(params.walk, static_cast<u32>(block_index()));
+    TileCoordinates tile;
     ATTUNE_NO_UNROLL
-    for (int step = 0; step <= blocks; ++step) {  // V comes a step behind K, as its use does
-      if (step < blocks) load_keys((blocks - 1 - step) * BLOCK_N, kv_head, tile.batch);
-      if (step == 0 && blocks > 0) load_queries(tile);
-      if (step > 0) load_values((blocks - step) * BLOCK_N, kv_head, tile.batch);
+    while (walk.next(tile)) {
+      const int kv_head = static_cast<int>(quotient(static_cast<u32>(tile.head), params.heads_per_kv));
+      int first_key = (steps_of(tile, params) - 1) * BLOCK_N;
+      load_keys(first_key, kv_head, tile.batch);
+      load_queries(tile);
+      ATTUNE_NO_UNROLL
+      for (; first_key > 0; first_key -= BLOCK_N) {  // V comes a step behind K, as its use does
+        load_keys(first_key - BLOCK_N, kv_head, tile.batch);
+        load_values(first_key, kv_head, tile.batch);
+      }
+      load_values(0, kv_head, tile.batch);
     }
   }
 
@@ -194,20 +193,70 @@ struct Consumer {
   ATTUNE_FN Consumer(const FlashFwdSm90Params& params, const Memory& memory, int self)
       : params(params), memory(memory), self(self), turns(memory.turns(), self) {}
 
-  // The rows' outputs, not yet divided by their sums. S of a step is started before P · V of the step before,
-  // and exponentiated while that runs.
-  ATTUNE_FN void attend(Output& output, Statistics& rows, int group_row, int blocks) {
-    float score[1][kN][4];
-    float correction[2];
-    PackedScores<kN> probability;
+  ATTUNE_FN void compute_tiles() {
+    Walk walk(params.walk, static_cast<u32>(block_index()));
+    TileCoordinates tile;
+    if (!walk.next(tile)) return;
+    Scores score;
+    start_step(score);
+    warpgroup_wait<0>();
+    pin(score[0]);
+    bool goes_on = true;
+    ATTUNE_NO_UNROLL
+    while (goes_on) {
+      Output output;
+      Statistics rows;
+      clear(output);
+      clear(rows);
+      const int group_row = tile.first_row + kWarpgroupRows * self;
+      attend(output, rows, score, group_row, steps_of(tile, params));
+      // The tile's rows are stored while the first product of the next tile runs.
+      // NOTE: that one is awaited in this branch. Were it in flight from one turn of the loop to the next,
+      // ptxas would await every product where it is started.
+      TileCoordinates next_tile = tile;
+      goes_on = PERSISTENT != 0 && walk.next(next_tile);
+      if (goes_on) {
+        start_step(score);
+        warpgroup_wait<1>();
+        pin(output.value);
+        release_values();
+        store(output, rows, tile, group_row);
+        warpgroup_wait<0>();
+        pin(score[0]);
+      } else {
+        warpgroup_wait<0>();
+        pin(output.value);
+        release_values();
+        store(output, rows, tile, group_row);
+      }
+      tile = next_tile;
+    }
+  }
+
+ private:
+  // Scores of the next keys.
+  ATTUNE_FN void start_step(Scores& score) {
     memory.q_barriers(self).await_full(at_q);
     memory.k_barriers().await_full(at_k);
     warpgroup_arrive();
     start_scores(score, memory.q(self), memory.k(at_k.slot));
     warpgroup_commit();
-    warpgroup_wait<0>();
-    pin(score[0]);
-    int first_key = (blocks - 1) * BLOCK_N;
+  }
+  // P · V of the step whose scores are exponentiated.
+  ATTUNE_FN void start_values(Output& output, const PackedScores<kN>& probability) {
+    memory.v_barriers().await_full(at_v);
+    warpgroup_arrive();
+    start_sum(output, probability, memory.v(at_v.slot));
+    warpgroup_commit();
+  }
+
+  // The outputs of 64 rows from `group_row` on, not yet divided by their sums, of which the last product has
+  // just been started; `score` is that of the first step. S of a step is started before P · V of the step
+  // before, and exponentiated while that runs.
+  ATTUNE_FN void attend(Output& output, Statistics& rows, Scores& score, int group_row, int steps) {
+    float correction[2];
+    PackedScores<kN> probability;
+    int first_key = (steps - 1) * BLOCK_N;
     release_keys_and_queries(first_key == 0);
     exponentiate_scores(score, rows, correction, group_row, first_key);
     pack<Element>(probability, score);
@@ -215,15 +264,9 @@ struct Consumer {
     ATTUNE_NO_UNROLL
     while (first_key > 0) {
       first_key -= BLOCK_N;
-      memory.k_barriers().await_full(at_k);
       if constexpr (TAKE_TURNS != 0) turns.await();
-      warpgroup_arrive();
-      start_scores(score, memory.q(self), memory.k(at_k.slot));
-      warpgroup_commit();
-      memory.v_barriers().await_full(at_v);
-      warpgroup_arrive();
-      start_sum(output, probability, memory.v(at_v.slot));
-      warpgroup_commit();
+      start_step(score);
+      start_values(output, probability);
       if constexpr (TAKE_TURNS != 0) turns.pass();
       warpgroup_wait<1>();
       pin(score[0]);
@@ -241,36 +284,9 @@ struct Consumer {
       release_values();
       pack<Element>(probability, score);
     }
-
-    memory.v_barriers().await_full(at_v);
-    warpgroup_arrive();
-    start_sum(output, probability, memory.v(at_v.slot));
-    warpgroup_commit();
-    warpgroup_wait<0>();
-    pin(output.value);
-    release_values();
+    start_values(output, probability);
   }
 
-  ATTUNE_FN void store(const Output& output, Statistics& rows, const TileCoordinates& tile, int warp_row) {
-    quad_sum(rows.sum);
-    float factor[2];
-    ATTUNE_UNROLL
-    for (int i = 0; i < 2; ++i)
-      factor[i] = rows.sum[i] == 0 ? 0.0f : 1 / rows.sum[i];
-    store_rows(output, factor, output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
-               params.o.row_stride, params.seqlen_q - warp_row);
-    if (params.lse == nullptr || lane_index() % 4 != 0) return;
-    const Global<float> lse =
-        Global<float>(static_cast<float*>(params.lse)) +
-        (static_cast<i64>(tile.batch) * params.walk.heads_q + tile.head) * params.seqlen_q;
-    ATTUNE_UNROLL
-    for (int i = 0; i < 2; ++i) {
-      const int row = warp_row + 8 * i + lane_index() / 4;
-      if (row < params.seqlen_q) lse.store(row, log_sum_exp(rows.maximum[i], rows.sum[i], params.scale));
-    }
-  }
-
- private:
   // After the last scores of a tile Q is done with, too: the next tile's may come.
   ATTUNE_FN void release_keys_and_queries(bool is_last) {
     memory.k_barriers().release(at_k);
@@ -297,6 +313,29 @@ struct Consumer {
     exponentiate<kN>(score, 0, rows, offset, params.scale_log2);
     return moved;
   }
+
+  ATTUNE_FN void store(Output& output, Statistics& rows, const TileCoordinates& tile, int group_row) {
+    const int warp_row = group_row + 16 * (warp_index() % 4);
+    quad_sum(rows.sum);
+    float factor[2];
+    ATTUNE_UNROLL
+    for (int i = 0; i < 2; ++i)
+      factor[i] = rows.sum[i] == 0 ? 0.0f : reciprocal_approximate(rows.sum[i]);
+    store_rows(output, factor, output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
+               params.o.row_stride, params.seqlen_q - warp_row);
+    if (params.lse == nullptr || lane_index() % 4 != 0) return;
+    const Global<float> lse =
+        Global<float>(static_cast<float*>(params.lse)) +
+        (static_cast<i64>(tile.batch) * params.walk.heads_q.value + tile.head) * params.seqlen_q;
+    ATTUNE_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      const int row = warp_row + 8 * i + lane_index() / 4;
+      // log2 of 0, of a row that saw no key, is -infinity.
+      const float log_sum = log2_approximate(rows.sum[i]) * kLn2;
+      if (row < params.seqlen_q)
+        lse.store(row, rows.sum[i] == 0 ? -infinity() : multiply_add(rows.maximum[i], params.scale, log_sum));
+    }
+  }
 };
 
 }  // namespace attune
@@ -314,18 +353,10 @@ ATTUNE_KERNEL_ALONE(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + BLOCK_M / 64)
     release_registers<24>();
     if (thread_index() != 0) return;
     Producer producer{params, memory, {}, {}, {}};
-    for_tiles(params, [&](const TileCoordinates& tile, int blocks) { producer.load(tile, blocks); });
+    producer.load_tiles();
   } else {
     claim_registers<kConsumers == 3 ? 160 : 240>();
     Consumer consumer(params, memory, uniform_warpgroup_index() - 1);
-    for_tiles(params, [&](const TileCoordinates& tile, int blocks) {
-      const int group_row = tile.first_row + kWarpgroupRows * consumer.self;
-      Output output;
-      Statistics rows;
-      clear(output);
-      clear(rows);
-      if (blocks > 0) consumer.attend(output, rows, group_row, blocks);
-      consumer.store(output, rows, tile, group_row + 16 * (warp_index() % 4));
-    });
+    consumer.compute_tiles();
   }
 }

@@ -12,9 +12,9 @@ struct FlashFwdSm90Params {
   void* lse;         // [batch, heads_q, seqlen_q], dense, f32; null: not written
   float scale;       // of the scores
   float scale_log2;  // scale · log2(e)
-  int heads_per_kv;  // query heads that share a kv head
   int seqlen_q;
   int seqlen_kv;
-  int diagonal;  // causal: row i sees keys 0 to i + diagonal
+  int diagonal;          // causal: row i sees keys 0 to i + diagonal
+  Divisor heads_per_kv;  // query heads that share a kv head
   TileWalkParams walk;
 };

@@ -93,6 +93,18 @@ ATTUNE_FN float exp2_approximate(float x) {
 ATTUNE_FN double exp2_approximate(double x) {
   return exp2(x);
 }
+// log2(x) to 2^-22 near 1, else to about 2 ulp; denormals count as 0.
+ATTUNE_FN float log2_approximate(float x) {
+  float result;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+// 1 / x to 1 ulp; denormals count as 0.
+ATTUNE_FN float reciprocal_approximate(float x) {
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
 
 // ---- Warp collectives: every lane of the warp calls them together
 // ---------------------------------------------

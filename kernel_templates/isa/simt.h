@@ -135,6 +135,12 @@ ATTUNE_FN float exp2_approximate(float x) {
 ATTUNE_FN double exp2_approximate(double x) {
   return __builtin_exp2(x);
 }
+ATTUNE_FN float log2_approximate(float x) {
+  return __builtin_log2f(x);
+}
+ATTUNE_FN float reciprocal_approximate(float x) {
+  return 1 / x;
+}
 
 // ---- Warp collectives: every lane of the warp calls them together
 // ---------------------------------------------

@@ -4,6 +4,7 @@
 
 #include "flash_fwd_sm90.layout.h"
 #include "flash_fwd_sm90.params.h"
+#include "kernels/divisor.h"
 #include "kernels/families.h"
 #include "kernels/flash.h"
 #include "kernels/tile_walk.h"
@@ -169,7 +170,7 @@ bool FlashFwdSm90::pack(const Problem& problem, const LaunchShape& shape, const 
   params.lse = arguments.lse;
   params.scale = static_cast<float>(arguments.scale);
   params.scale_log2 = static_cast<float>(arguments.scale * flash::kLog2E);
-  params.heads_per_kv = static_cast<int>(problem.heads_q / problem.heads_kv);
+  params.heads_per_kv = divisor_of(problem.heads_q / problem.heads_kv);
   params.seqlen_q = static_cast<int>(nq);
   params.seqlen_kv = static_cast<int>(nk);
   params.diagonal = static_cast<int>(causal_diagonal(problem.mask, nq, nk));
@@ -189,7 +190,8 @@ bool FlashFwdSm90::pack(const Problem& problem, const LaunchShape& shape, const 
       flash::aligned_bit(inputs.q, element, 0) | flash::aligned_bit(inputs.k, element, 1) |
       flash::aligned_bit(inputs.v, element, 2) | flash::aligned_bit(params.o, element, 3);
   if (aligned != kAll) return false;
-  return nk == 0 || describe_inputs(params, inputs, problem, shape, arguments);
+  // Every tile has a step, for which there must be keys.
+  return nk > 0 && describe_inputs(params, inputs, problem, shape, arguments);
 }
 
 }  // namespace

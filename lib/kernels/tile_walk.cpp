@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/divisor.h"
+
 namespace attune {
 namespace {
 
@@ -35,24 +37,27 @@ TileWalkParams persistent_walk(const TilesToWalk& tiles, int64_t blocks) {
       (sections - 1) * section_rounds + quotient_up(last_heads * tiles.tiles_of_head, blocks);
   return {.blocks = static_cast<uint32_t>(blocks),
           .rounds = static_cast<uint32_t>(rounds),
-          .tiles_of_head = static_cast<uint32_t>(tiles.tiles_of_head),
-          .heads_q = static_cast<uint32_t>(tiles.heads_q),
           .all_heads = static_cast<uint32_t>(all_heads),
-          .section_heads = static_cast<uint32_t>(section_heads),
-          .section_rounds = static_cast<uint32_t>(section_rounds)};
+          .tiles_of_head = divisor_of(tiles.tiles_of_head),
+          .heads_q = divisor_of(tiles.heads_q),
+          .section_heads = divisor_of(section_heads),
+          .last_section_heads = divisor_of(last_heads),
+          .section_rounds = divisor_of(section_rounds)};
 }
 
 TileWalkParams single_walk(const TilesToWalk& tiles) {
   const int64_t all_heads = tiles.heads_q * tiles.batch;
   const int64_t section_heads =
       tiles.causal ? std::clamp<int64_t>(tiles.cached_heads, 1, std::max<int64_t>(1, all_heads)) : all_heads;
+  const int64_t sections = all_heads > 0 ? quotient_up(all_heads, section_heads) : 0;
   return {.blocks = static_cast<uint32_t>(section_heads * tiles.tiles_of_head),
-          .rounds = static_cast<uint32_t>(all_heads > 0 ? quotient_up(all_heads, section_heads) : 0),
-          .tiles_of_head = static_cast<uint32_t>(tiles.tiles_of_head),
-          .heads_q = static_cast<uint32_t>(tiles.heads_q),
+          .rounds = static_cast<uint32_t>(sections),
           .all_heads = static_cast<uint32_t>(all_heads),
-          .section_heads = static_cast<uint32_t>(section_heads),
-          .section_rounds = 1};
+          .tiles_of_head = divisor_of(tiles.tiles_of_head),
+          .heads_q = divisor_of(tiles.heads_q),
+          .section_heads = divisor_of(section_heads),
+          .last_section_heads = divisor_of(all_heads - (sections - 1) * section_heads),
+          .section_rounds = divisor_of(1)};
 }
 
 }  // namespace attune

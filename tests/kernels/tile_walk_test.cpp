@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "kernels/divisor.h"
 #include "kernels/tile_walk.h"
 #include "support/catch.h"
 
@@ -19,12 +20,12 @@ using Tile = std::tuple<int, int, int>;
 constexpr int kRows = 128;
 
 template <bool CAUSAL>
-std::vector<TileCoordinates> tiles_of(unsigned block, const TileWalkParams& walk) {
+std::vector<TileCoordinates> tiles_of(unsigned block, const TileWalkParams& params) {
+  attune::TileWalk<kRows, CAUSAL, true> walk(params, block);
   std::vector<TileCoordinates> tiles;
-  for (unsigned round = 0; round < walk.rounds; ++round) {
-    TileCoordinates tile;
-    if (attune::tile_of_round<kRows, CAUSAL>(tile, round, block, walk)) tiles.push_back(tile);
-  }
+  TileCoordinates tile;
+  while (walk.next(tile))
+    tiles.push_back(tile);
   return tiles;
 }
 
@@ -47,6 +48,25 @@ void check_every_tile_once(const TilesToWalk& tiles, const TileWalkParams& walk)
 }
 
 }  // namespace
+
+TEST_CASE("a prepared divisor divides as C does, to the last dividend below 2^31") {
+  constexpr uint32_t kEnd = 1u << 31;
+  for (const uint32_t value :
+       {1u, 2u, 3u, 5u, 7u, 64u, 127u, 129u, 641u, 65535u, 65537u, 1000003u, kEnd - 1}) {
+    const Divisor divisor = attune::divisor_of(value);
+    for (uint64_t base = 0; base < kEnd; base += std::max<uint64_t>(value, kEnd / 4096 / value * value)) {
+      for (const int64_t offset : {-1, 0, 1}) {  // where quotients change
+        const int64_t dividend = static_cast<int64_t>(base) + offset;
+        if (dividend < 0) continue;
+        if (attune::quotient(static_cast<uint32_t>(dividend), divisor) != dividend / value) {
+          INFO(dividend << " / " << value);
+          CHECK(attune::quotient(static_cast<uint32_t>(dividend), divisor) == dividend / value);
+        }
+      }
+    }
+    CHECK(attune::quotient(kEnd - 1, divisor) == (kEnd - 1) / value);
+  }
+}
 
 TEST_CASE("blocks that walk over tiles compute every tile once") {
   for (const TilesToWalk& tiles :
@@ -80,7 +100,7 @@ TEST_CASE("blocks that walk over tiles of a causal mask have about the same work
         steps.push_back(of_block);
         total += of_block;
       }
-      INFO("D=" << head_dim << " N=" << seqlen << ": sections of " << walk.section_heads << " of "
+      INFO("D=" << head_dim << " N=" << seqlen << ": sections of " << walk.section_heads.value << " of "
                 << walk.all_heads << " heads");
       CHECK(static_cast<double>(*std::ranges::max_element(steps)) < 1.04 * total / kBlocks);
     }

@@ -32,8 +32,7 @@ inline const Plant kNothing{};
 // A write to where nothing is: a signal on the host, an illegal address on a GPU.
 inline const Plant kIllegalAddress{"require_shared_bytes(kLayout.shared_bytes());",
                                    "*reinterpret_cast<volatile int*>(64) = 1;"};
-inline const Plant kEndless{"require_shared_bytes(kLayout.shared_bytes());",
-                            "volatile int again = 1; while (again) {}"};
+inline const Plant kEndless{"require_shared_bytes(kLayout.shared_bytes());", "for (;;) block_barrier();"};
 inline const Plant kWrongNumbers{"const float inverse = 1.0f / sum;", "const float inverse = 1.01f / sum;"};
 inline const Plant kReadsPastInput{"const float inverse = 1.0f / sum;",
                                    "const float inverse = 1.0f / (sum + input.load(1ll << 36));"};
