@@ -196,6 +196,7 @@ void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* 
   const int barrier = copy_barrier_at(worker, barrier_offset, site);
   const PanelTensor* tensor = decode(*map);
   if (!tensor) worker.fault(self, site, "a tensor copy by a map that nobody encoded");
+  if (tensor->by_panel) worker.fault(self, site, "a tensor copy of all panels by a map of single ones");
   constexpr int kAlignment = 1024;
   if (offset % kAlignment != 0) {
     worker.fault(
