@@ -16,5 +16,6 @@
 #include "isa/portable.cuh"
 #include "isa/sm80.cuh"
 #include "isa/sm90.cuh"
+#include "isa/sm90_tensor_stores.cuh"
 #include "isa/sm90_warpgroup.cuh"
 #endif

@@ -377,4 +377,5 @@ ATTUNE_FN void copy_async_wait() {
 
 #include "isa/simt_matrices.h"
 #include "isa/simt_tensor_copies.h"
+#include "isa/simt_tensor_stores.h"
 #include "isa/simt_warpgroup.h"

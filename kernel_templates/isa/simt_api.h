@@ -7,7 +7,7 @@
 // here is a new ABI version.
 #pragma once
 
-#define ATTUNE_SIMT_ABI_VERSION 5u
+#define ATTUNE_SIMT_ABI_VERSION 6u
 
 // Where in the template a verb was called: what reports name.
 struct attune_simt_site {
@@ -75,6 +75,15 @@ struct attune_simt_api {
                       int head, int batch, attune_simt_site);
   void (*copy_bulk)(attune_simt_thread*, long long offset, unsigned long long source, unsigned bytes,
                     long long barrier, attune_simt_site);
+
+  // Matrices of the warp's lanes to shared memory, as load_matrices has them; stores of the copy engine.
+  void (*store_matrices)(attune_simt_thread*, const unsigned* fragment, int count, const long long* offsets,
+                         attune_simt_site);
+  void (*async_proxy_fence)(attune_simt_thread*);
+  void (*store_tensor)(attune_simt_thread*, const TensorMap* map, long long offset, int column, int row,
+                       int head, int batch, attune_simt_site);
+  void (*bulk_commit)(attune_simt_thread*);
+  void (*bulk_wait_read)(attune_simt_thread*, int pending);
 
   // Collectives of a warpgroup of 128 threads.
   void (*warpgroup_barrier)(attune_simt_thread*, attune_simt_site);

@@ -25,22 +25,28 @@ bool CudaTensorMaps::encode(TensorMap& map, const PanelTensor& tensor) const noe
 }
 
 bool CudaTensorMaps::encode_anew(TensorMap& map, const PanelTensor& tensor) const noexcept {
-  constexpr cuuint32_t kRank = 5;  // column, row, panel, head, batch
+  constexpr cuuint32_t kMostRank = 5;
   constexpr cuuint64_t kElementBytes = 2;
-  const cuuint64_t panels = static_cast<cuuint64_t>(tensor.columns / PanelTensor::kPanelColumns);
-  const auto bytes = [](int64_t elements) { return static_cast<cuuint64_t>(elements) * kElementBytes; };
-  const cuuint64_t sizes[kRank] = {PanelTensor::kPanelColumns, static_cast<cuuint64_t>(tensor.rows), panels,
-                                   static_cast<cuuint64_t>(tensor.heads),
-                                   static_cast<cuuint64_t>(tensor.batch)};
-  const cuuint64_t strides[kRank - 1] = {bytes(tensor.row_stride), bytes(PanelTensor::kPanelColumns),
-                                         bytes(tensor.head_stride), bytes(tensor.batch_stride)};
-  const cuuint32_t box[kRank] = {PanelTensor::kPanelColumns, static_cast<cuuint32_t>(tensor.box_rows),
-                                 static_cast<cuuint32_t>(panels), 1, 1};
-  const cuuint32_t element_strides[kRank] = {1, 1, 1, 1, 1};
+  cuuint32_t rank = 0;
+  cuuint64_t sizes[kMostRank];
+  cuuint64_t strides[kMostRank];  // in bytes; the innermost, which is none, included
+  cuuint32_t box[kMostRank];
+  const auto add = [&](int64_t size, int64_t stride, int64_t of_box) {
+    sizes[rank] = static_cast<cuuint64_t>(size);
+    strides[rank] = static_cast<cuuint64_t>(stride) * kElementBytes;
+    box[rank++] = static_cast<cuuint32_t>(of_box);
+  };
+  const int64_t panels = tensor.columns / PanelTensor::kPanelColumns;
+  add(tensor.by_panel ? tensor.columns : PanelTensor::kPanelColumns, 1, PanelTensor::kPanelColumns);
+  add(tensor.rows, tensor.row_stride, tensor.box_rows);
+  if (!tensor.by_panel) add(panels, PanelTensor::kPanelColumns, panels);
+  add(tensor.heads, tensor.head_stride, 1);
+  add(tensor.batch, tensor.batch_stride, 1);
+  const cuuint32_t element_strides[kMostRank] = {1, 1, 1, 1, 1};
   return context_.api().tensor_map_encode_tiled(
              reinterpret_cast<CUtensorMap*>(&map),
              tensor.dtype == DType::f16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
-             kRank, const_cast<void*>(tensor.data), sizes, strides, box, element_strides,
+             rank, const_cast<void*>(tensor.data), sizes, strides + 1, box, element_strides,
              CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }

@@ -10,8 +10,9 @@
 
 namespace attune {
 
-// Rows of a [batch, head, row, column] tensor of 16-bit elements, cut into panels of 64 columns: copies bring
-// boxes of `box_rows` rows by all panels of one head, each panel as rows of 128 bytes, swizzled.
+// Rows of a [batch, head, row, column] tensor of 16-bit elements, cut into panels of 64 columns: copies move
+// boxes of `box_rows` rows by all panels of one head, or by one panel, each panel as rows of 128 bytes,
+// swizzled.
 struct PanelTensor {
   static constexpr int64_t kPanelColumns = 64;  // 128 bytes, the widest swizzle
 
@@ -20,11 +21,14 @@ struct PanelTensor {
   int64_t batch;
   int64_t heads;
   int64_t rows;
-  int64_t columns;      // a multiple of kPanelColumns
+  int64_t columns;      // a multiple of kPanelColumns, unless by_panel
   int64_t row_stride;   // in elements, as the next two; each a multiple of 8
   int64_t head_stride;  // 0: all heads are the same
   int64_t batch_stride;
   int box_rows;
+  // Boxes of one panel, which a copy names by its first column. Columns beyond the tensor's are zeros to
+  // those who load them, and are not stored.
+  bool by_panel = false;
 };
 
 class TensorMapEncoder {

@@ -87,4 +87,13 @@ void spread_matrices(const LaneCalls& lanes, const std::array<const unsigned cha
   }
 }
 
+void gather_matrices(const LaneCalls& lanes, const std::array<unsigned char*, kWarpLanes>& rows, int i) {
+  for (int lane = 0; lane < kWarpLanes; ++lane) {
+    for (int matrix = 0; matrix < 4; ++matrix) {
+      std::memcpy(rows[8 * matrix + lane / 4] + 4 * (lane % 4), &lanes[lane].stored[4 * i + matrix],
+                  sizeof(uint32_t));
+    }
+  }
+}
+
 }  // namespace attune::simt

@@ -22,11 +22,12 @@ struct LaneCall {
     const float* shown = nullptr;  // quad_broadcast
     const double* wide_shown;
     const uint32_t* a;         // multiply_tiles
-    const long long* offsets;  // load_matrices: in shared memory
+    const long long* offsets;  // load_matrices, store_matrices: in shared memory
   };
   union {
-    int64_t source = 0;  // quad_broadcast: position in the quad
-    const uint32_t* b;   // multiply_tiles
+    int64_t source = 0;      // quad_broadcast: position in the quad
+    const uint32_t* b;       // multiply_tiles
+    const uint32_t* stored;  // store_matrices: fragment
   };
 };
 
@@ -41,5 +42,7 @@ void broadcast_in_quads(const LaneCalls& lanes, int count, attune_simt_real real
 // named.
 void spread_matrices(const LaneCalls& lanes, const std::array<const unsigned char*, kWarpLanes>& rows, int i,
                      bool transpose);
+// The reverse, not transposed: rows[l] gets 16 bytes.
+void gather_matrices(const LaneCalls& lanes, const std::array<unsigned char*, kWarpLanes>& rows, int i);
 
 }  // namespace attune::simt

@@ -25,13 +25,17 @@ void ShadowMemory::reset(size_t bytes) {
   granules_.resize(lines * kGranules);
   tensor_writes_.resize(lines);
   products_.reset(lines);
+  store_reads_.reset(lines);
 }
 
-void ShadowMemory::begin_block() {
+void ShadowMemory::begin_block(uint32_t first_epoch) {
   std::replace_if(
       states_.begin(), states_.end(), [](LineState state) { return state == kCopying || state == kGuarded; },
       kWhole);
   products_.begin_block();
+  store_reads_.begin_block();
+  fences_.begin_block();
+  first_epoch_ = first_epoch;
   seen_.warp = -1;
 }
 
@@ -71,6 +75,12 @@ bool ShadowMemory::in_conflict_with_product(size_t line, Stamp me, int64_t offse
                .earlier_wrote = false,
                .in_flight = warp == me.warp(),
                .offset = offset};
+  return false;
+}
+
+bool ShadowMemory::in_conflict_with_store(size_t line, int64_t offset) {
+  conflict_ = {
+      .earlier = store_reads_.issue(line), .earlier_wrote = false, .in_flight = true, .offset = offset};
   return false;
 }
 
@@ -161,13 +171,57 @@ bool ShadowMemory::begin_tensor_copy(int64_t offset, Stamp issuer, Guard guard) 
 void ShadowMemory::end_tensor_copy(int64_t offset) {
   const auto line = static_cast<size_t>(offset / kLine);
   states_[line] = kGuarded;
-  lines_[line] = Record{};
+  lines_[line] = Record{by_copy_engine(), Stamp(), Stamp(), Stamp()};
 }
 
 void ShadowMemory::end_copy(int64_t offset, Stamp me) {
   const auto line = static_cast<size_t>(offset / kLine);
   states_[line] = kWhole;
   lines_[line] = Record{me, Stamp(), Stamp(), Stamp()};
+}
+
+ShadowMemory::StoreStart ShadowMemory::may_be_stored(const Record& record, Stamp issuer, int64_t offset) {
+  const Stamp writer = record.writer;
+  conflict_ = {.earlier = writer, .earlier_wrote = true, .in_flight = false, .offset = offset};
+  if (writer == by_copy_engine()) return StoreStart::good;
+  if (writer.block_epoch() < first_epoch_ || writer == Stamp()) return StoreStart::never_written;
+  if (!is_over(writer, issuer)) return StoreStart::conflict;
+  const Stamp* fence = fences_.first_after(writer);
+  return fence && is_over(*fence, issuer) ? StoreStart::good : StoreStart::not_fenced;
+}
+
+ShadowMemory::StoreStart ShadowMemory::begin_tensor_store(int64_t offset, int bytes, Stamp issuer) {
+  const auto line = static_cast<size_t>(offset / kLine);
+  if (states_[line] == kCopying) {
+    in_conflict_with_copy(lines_[line].writer, offset);
+    return StoreStart::conflict;
+  }
+  if (states_[line] == kGuarded) {  // the copy engine's own write
+    if (!has_seen_guard(line, issuer.thread())) {
+      in_conflict_with_copy(tensor_writes_[line].issuer, offset);
+      return StoreStart::conflict;
+    }
+  } else {
+    const bool split = states_[line] == kSplit;
+    const Record* records = split ? &granules_[line * kGranules] : &lines_[line];
+    for (int i = 0; i < (split ? end_granule(0, bytes) : 1); ++i) {
+      const StoreStart start = may_be_stored(records[i], issuer, offset + i * kGranule);
+      if (start != StoreStart::good) return start;
+    }
+  }
+  store_reads_.begin(line, issuer);
+  return StoreStart::good;
+}
+
+void ShadowMemory::end_tensor_store(int64_t offset, int bytes, Stamp me) {
+  const auto line = static_cast<size_t>(offset / kLine);
+  store_reads_.end(line);
+  if (states_[line] != kSplit) {
+    read_record(lines_[line], me);
+    return;
+  }
+  for (int i = 0; i < end_granule(0, bytes); ++i)
+    read_record(granules_[line * kGranules + static_cast<size_t>(i)], me);
 }
 
 }  // namespace attune::simt

@@ -15,7 +15,9 @@
 
 #include "simt/knowledge.h"
 #include "simt/product_reads.h"
+#include "simt/proxy_fences.h"
 #include "simt/stamp.h"
+#include "simt/store_reads.h"
 
 namespace attune::simt {
 
@@ -23,7 +25,7 @@ namespace attune::simt {
 struct Conflict {
   Stamp earlier;
   bool earlier_wrote = false;
-  bool in_flight = false;  // earlier is an asynchronous copy or a product that has not been waited for
+  bool in_flight = false;  // earlier is an asynchronous copy, store or product that has not been waited for
   int64_t offset = 0;      // of the first byte concerned
 };
 
@@ -42,8 +44,8 @@ class ShadowMemory {
 
   // For `bytes` of shared memory; forgets everything.
   void reset(size_t bytes);
-  // Copies in flight end with their block.
-  void begin_block();
+  // Copies in flight end with their block. What was written before its first epoch is none of its own.
+  void begin_block(uint32_t first_epoch = 0);
 
   // `bytes` is a power of two, at most 16, and `offset` a multiple of it, within bounds. False: conflict()
   // says why not.
@@ -57,6 +59,7 @@ class ShadowMemory {
   bool write(int64_t offset, int bytes, Stamp me) {
     const auto line = static_cast<size_t>(offset / kLine);
     if (!products_are_over(line, me)) return in_conflict_with_product(line, me, offset);
+    if (store_reads_.any(line)) return in_conflict_with_store(line, offset);
     if (bytes == kLine && states_[line] == kWhole) {
       return write_record(lines_[line], me) || in_conflict(lines_[line], me, offset, true);
     }
@@ -76,6 +79,15 @@ class ShadowMemory {
   // It reads the line for some warps, in each of which `readers` speak for the lanes: until they have waited
   // for it, nobody may write there.
   bool read_by_product(int64_t offset, std::span<const Stamp> readers, uint32_t product);
+
+  // The thread has shown the copy engine what it wrote so far.
+  void fence_proxy(Stamp me) { fences_.add(me); }
+  // A store of the copy engine reads the line's first bytes, for the thread that starts it: at some moment
+  // between the two, while nobody may write to the line. `end_tensor_store` is when its thread knows that it
+  // is over. What is wrong with the start is in conflict(), too.
+  enum class StoreStart { good, conflict, never_written, not_fenced };
+  StoreStart begin_tensor_store(int64_t offset, int bytes, Stamp issuer);
+  void end_tensor_store(int64_t offset, int bytes, Stamp me);
 
   const Conflict& conflict() const { return conflict_; }
 
@@ -130,6 +142,13 @@ class ShadowMemory {
     return products_.unseen_warp(line, me.thread(), knowledge_) == ProductReads::kNone;
   }
   bool in_conflict_with_product(size_t line, Stamp me, int64_t offset);
+  // The writer of what a tensor copy brought in this block: over before the block began, as far as stamps
+  // say.
+  Stamp by_copy_engine() const {
+    return Stamp(0, AccessKind::tensor_copy, 0, first_epoch_ > 0 ? first_epoch_ - 1 : 0, 0);
+  }
+  bool in_conflict_with_store(size_t line, int64_t offset);
+  StoreStart may_be_stored(const Record& record, Stamp issuer, int64_t offset);
   bool warps_have_seen_guard(size_t line, std::span<const Stamp> readers);
 
   const Knowledge& knowledge_;
@@ -138,6 +157,9 @@ class ShadowMemory {
   std::vector<Record> granules_;            // of split lines
   std::vector<TensorWrite> tensor_writes_;  // of guarded lines, and of those that become such
   ProductReads products_;
+  StoreReads store_reads_;
+  ProxyFences fences_;
+  uint32_t first_epoch_ = 0;  // of the block
   // The guard, and the readers of it, that the last product was found to have seen: its lines have few.
   struct {
     Guard guard{-1, 0};

@@ -31,9 +31,9 @@ void SharedMemory::reset(size_t bytes) {
   sites_.clear();
 }
 
-void SharedMemory::begin_block() {
+void SharedMemory::begin_block(uint32_t first_epoch) {
   if (bytes_ > 0) std::memset(memory_.get(), kPoison, static_cast<size_t>(bytes_));
-  shadow_.begin_block();
+  shadow_.begin_block(first_epoch);
 }
 
 unsigned char* SharedMemory::misplaced(int64_t offset, int bytes, bool write) {
@@ -50,11 +50,13 @@ unsigned char* SharedMemory::misplaced(int64_t offset, int bytes, bool write) {
 // "thread 3 wrote by an asynchronous copy (tile/load.cuh:25)".
 std::string SharedMemory::describe(Stamp stamp, bool wrote) const {
   const attune_simt_site site = sites_.at(stamp.site());
-  const char* how = stamp.kind() == AccessKind::async_copy    ? " by an asynchronous copy"
-                    : stamp.kind() == AccessKind::tensor_copy ? " by a tensor copy"
-                    : stamp.kind() == AccessKind::matrix_load ? " by load_matrices"
-                    : stamp.kind() == AccessKind::product     ? " by multiply_warpgroup"
-                                                              : "";
+  const char* how = stamp.kind() == AccessKind::async_copy     ? " by an asynchronous copy"
+                    : stamp.kind() == AccessKind::tensor_copy  ? " by a tensor copy"
+                    : stamp.kind() == AccessKind::matrix_load  ? " by load_matrices"
+                    : stamp.kind() == AccessKind::product      ? " by multiply_warpgroup"
+                    : stamp.kind() == AccessKind::matrix_store ? " by store_matrices"
+                    : stamp.kind() == AccessKind::tensor_store ? " by a tensor store"
+                                                               : "";
   return fmt::format("thread {} {}{}{}", stamp.thread(), wrote ? "wrote" : "read", how,
                      site.file ? fmt::format(" ({})", to_string(site)) : "");
 }
@@ -73,6 +75,11 @@ unsigned char* SharedMemory::conflicting(int64_t offset, int bytes, bool write, 
         "{} of {} bytes at shared byte {}, which an unfinished product reads: {}, and no warpgroup_wait of "
         "thread {} has covered it",
         name_of(write), bytes, offset, describe(earlier, false), me.thread());
+  } else if (conflict.in_flight && earlier.kind() == AccessKind::tensor_store) {
+    fault_ = fmt::format(
+        "{} of {} bytes at shared byte {}, which an unfinished tensor store reads: {}, and no bulk_wait_read "
+        "of that thread has covered it",
+        name_of(write), bytes, offset, describe(earlier, false));
   } else if (conflict.in_flight) {
     fault_ = fmt::format(
         "{} of {} bytes at shared byte {}, where an asynchronous copy is in flight: {}, and no "
@@ -93,6 +100,28 @@ const unsigned char* SharedMemory::read_by_product(int64_t offset, std::span<con
     return conflicting(offset, kLine, false, readers.front());
   if (offset + kLine > end_) end_ = offset + kLine;
   return bytes_at(offset);
+}
+
+bool SharedMemory::begin_tensor_store(int64_t offset, int bytes, Stamp issuer) {
+  if (offset < 0 || offset + kLine > bytes_) return misplaced(offset, kLine, false) != nullptr;
+  switch (shadow_.begin_tensor_store(offset, bytes, issuer)) {
+    case ShadowMemory::StoreStart::good:
+      if (offset + bytes > end_) end_ = offset + bytes;
+      return true;
+    case ShadowMemory::StoreStart::conflict:
+      return conflicting(offset, bytes, false, issuer) != nullptr;
+    case ShadowMemory::StoreStart::never_written:
+      fault_ = fmt::format("a tensor store of shared byte {}, which nobody in this block wrote",
+                           shadow_.conflict().offset);
+      return false;
+    case ShadowMemory::StoreStart::not_fenced:
+      fault_ = fmt::format(
+          "a tensor store of shared byte {}: {}, and did not call async_proxy_fence between that and a "
+          "barrier before the store",
+          shadow_.conflict().offset, describe(shadow_.conflict().earlier, true));
+      return false;
+  }
+  return false;
 }
 
 bool SharedMemory::begin_copy(int64_t offset, Stamp me) {

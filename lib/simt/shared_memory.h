@@ -23,7 +23,8 @@ class SharedMemory {
   // Between blocks, for epochs to start again from the beginning.
   void forget_accesses() { shadow_.reset(static_cast<size_t>(bytes_)); }
   // Fills it with 0xff bytes: NaN in every float format. What the last block left there must not help.
-  void begin_block();
+  // `first_epoch`: of the block.
+  void begin_block(uint32_t first_epoch);
 
   // Where an access lies; nullptr when it may not be, and then fault() says why. `bytes` is a power of two up
   // to 16 and the alignment.
@@ -47,6 +48,11 @@ class SharedMemory {
   // Reads of 16 bytes by a product, as ShadowMemory has them. nullptr as for access().
   uint32_t begin_product(Stamp issue) { return shadow_.begin_product(issue); }
   const unsigned char* read_by_product(int64_t offset, std::span<const Stamp> readers, uint32_t product);
+
+  // Reads of up to 16 bytes by the copy engine's stores, and the fence they need, as ShadowMemory has them.
+  void fence_proxy(Stamp me) { shadow_.fence_proxy(me); }
+  bool begin_tensor_store(int64_t offset, int bytes, Stamp issuer);
+  void end_tensor_store(int64_t offset, int bytes, Stamp me) { shadow_.end_tensor_store(offset, bytes, me); }
 
   // The number of a place in the template, for stamps.
   int site_number(attune_simt_site site) { return sites_.number_of(site); }

@@ -30,8 +30,9 @@ bool SimtTensorMaps::encode(TensorMap& map, const PanelTensor& tensor) const noe
   };
   const bool describable = reinterpret_cast<uintptr_t>(tensor.data) % kAddressUnit == 0 && tensor.rows > 0 &&
                            tensor.rows <= kMostRows && tensor.box_rows > 0 &&
-                           tensor.box_rows <= kMostBoxRows && is_stride(tensor.row_stride) &&
-                           is_stride(tensor.head_stride) && is_stride(tensor.batch_stride);
+                           tensor.box_rows <= kMostBoxRows && tensor.columns > 0 &&
+                           is_stride(tensor.row_stride) && is_stride(tensor.head_stride) &&
+                           is_stride(tensor.batch_stride);
   if (!describable) return false;
   const EncodedMap encoded{kMagic, tensor};
   std::memcpy(&map, &encoded, sizeof(encoded));

@@ -5,18 +5,26 @@
 
 namespace attune::simt {
 
-enum class AccessKind : uint8_t { plain, async_copy, matrix_load, tensor_copy, product };
+enum class AccessKind : uint8_t {
+  plain,
+  async_copy,
+  matrix_load,
+  tensor_copy,
+  product,
+  matrix_store,
+  tensor_store
+};
 
 // Epochs count barriers; a default-made stamp is nobody's and before everything.
 class Stamp {
  public:
   static constexpr uint32_t kLastEpoch = (1u << 20) - 1;
   static constexpr int kSites = 256;
-  // Arrivals at mbarriers within one warp epoch that are told apart.
+  // Arrivals at mbarriers, and fences, within one warp epoch that are told apart.
   static constexpr uint32_t kMaxArrivals = 7;
 
   Stamp() = default;
-  // `arrivals`: how often the thread has arrived at mbarriers in this epoch of its warp.
+  // `arrivals`: how often the thread has arrived at mbarriers or fenced in this epoch of its warp.
   Stamp(int thread, AccessKind kind, int site, uint32_t block_epoch, uint32_t warp_epoch,
         uint32_t arrivals = 0)
       : bits_(static_cast<uint64_t>(block_epoch) << 44 |

@@ -2,16 +2,13 @@
 
 #include <cstring>
 
+#include "simt/swizzle.h"
+
 namespace attune::simt {
 namespace {
 
 constexpr int64_t kLine = ShadowMemory::kLine;
 constexpr int64_t kRowBytes = 2 * PanelTensor::kPanelColumns;
-
-// Where the 128-byte swizzle puts a line: its place within a row is mixed with the row's place among eight.
-int64_t swizzled(int64_t offset) {
-  return offset ^ (offset >> 3 & 0x70);
-}
 
 void write(const TensorCopy& copy, SharedMemory& shared) {
   const PanelTensor& tensor = copy.tensor;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "simt/simt_tensor_maps.h"
+#include "simt/tensor_store_verbs.h"
 #include "simt/warpgroup_verbs.h"
 #include "simt/worker.h"
 
@@ -196,6 +197,7 @@ void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* 
   const int barrier = copy_barrier_at(worker, barrier_offset, site);
   const PanelTensor* tensor = decode(*map);
   if (!tensor) worker.fault(self, site, "a tensor copy by a map that nobody encoded");
+  if (tensor->by_panel) worker.fault(self, site, "a tensor copy of all panels by a map of single ones");
   constexpr int kAlignment = 1024;
   if (offset % kAlignment != 0) {
     worker.fault(
@@ -213,7 +215,7 @@ void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* 
                      2 * static_cast<uint64_t>(head * tensor->head_stride + batch * tensor->batch_stride);
   for (int64_t r = row; r < row + tensor->box_rows && r < tensor->rows; ++r) {
     worker.require_region(first + 2 * static_cast<uint64_t>(r * tensor->row_stride),
-                          static_cast<int>(2 * tensor->columns), site);
+                          static_cast<int>(2 * tensor->columns), false, site);
   }
   start(worker, TensorCopy{*tensor, offset, barrier, row, head, batch}, site);
 }
@@ -228,7 +230,7 @@ void copy_bulk(attune_simt_thread* thread, long long offset, unsigned long long 
         fmt::format("a bulk copy of {} bytes from {:#x} to shared byte {}: all must be multiples of 16",
                     bytes, source, offset));
   }
-  if (bytes > 0) worker.require_region(source, static_cast<int>(bytes), site);
+  if (bytes > 0) worker.require_region(source, static_cast<int>(bytes), false, site);
   start(worker, BulkCopy{reinterpret_cast<const void*>(source), offset, barrier, bytes}, site);
 }
 
@@ -253,6 +255,11 @@ constexpr attune_simt_api kTable = {
     .mbarrier_wait = mbarrier_wait,
     .copy_tensor = copy_tensor,
     .copy_bulk = copy_bulk,
+    .store_matrices = store_matrices,
+    .async_proxy_fence = async_proxy_fence,
+    .store_tensor = store_tensor,
+    .bulk_commit = bulk_commit,
+    .bulk_wait_read = bulk_wait_read,
     .warpgroup_barrier = warpgroup_barrier,
     .change_registers = change_registers,
     .multiply_warpgroup = multiply_warpgroup,

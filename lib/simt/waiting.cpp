@@ -76,6 +76,8 @@ std::string_view name_of(Verb verb) {
       return "warp_sum";
     case Verb::load_matrices:
       return "load_matrices";
+    case Verb::store_matrices:
+      return "store_matrices";
     case Verb::multiply_tiles:
       return "multiply_tiles";
     case Verb::mbarrier_wait:

@@ -20,6 +20,7 @@ enum class Verb : uint8_t {
   warp_maximum,
   warp_sum,
   load_matrices,
+  store_matrices,
   multiply_tiles,
   mbarrier_wait,
   warpgroup_barrier,

@@ -62,6 +62,8 @@ void Worker::run_thread(void* context, int thread) {
 void Worker::check_finished(int of_thread) {
   if (const attune_simt_site* site = products_.unfinished(of_thread))
     fault(of_thread, *site, "the thread ended without a warpgroup_wait that covers this product");
+  if (const attune_simt_site* site = tensor_stores_.unfinished(of_thread))
+    fault(of_thread, *site, "the thread ended without a bulk_wait_read that covers this tensor store");
 }
 
 void Worker::begin_block(int64_t next) {
@@ -76,9 +78,10 @@ void Worker::begin_block(int64_t next) {
   for (Warp& warp : warps_)
     warp.arrived = warp.at_barrier = 0;
   at_barrier_ = 0;
-  shared_.begin_block();
+  shared_.begin_block(block_epoch_);
   copies_.begin_block(scheduler_.threads());
   tensor_copies_.begin_block();
+  tensor_stores_.begin_block();
   knowledge_.begin_block(scheduler_.threads());
   mbarriers_.begin_block();
   warpgroups_.begin_block(scheduler_.threads());
@@ -184,11 +187,11 @@ void Worker::check_global(uint64_t address, int bytes, bool write, attune_simt_s
   region_end = region_begin + region->bytes;
 }
 
-void Worker::require_region(uint64_t address, int bytes, attune_simt_site site) {
+void Worker::require_region(uint64_t address, int bytes, bool write, attune_simt_site site) {
   const Launch& what = launch_->launch();
   const std::span<const MemoryRegion> regions(what.regions.data(), what.region_count);
   if (!find_region(regions, address, bytes))
-    fault(thread, site, describe_global_fault(regions, address, bytes, false));
+    fault(thread, site, describe_global_fault(regions, address, bytes, write));
 }
 
 int Worker::mbarrier_at(int64_t offset, attune_simt_site site) {
@@ -202,9 +205,19 @@ int Worker::mbarrier_at(int64_t offset, attune_simt_site site) {
 void Worker::mbarrier_arrive(int barrier, uint32_t bytes, attune_simt_site site) {
   const std::string what = mbarriers_.arrive(barrier, bytes, stamp(thread, AccessKind::plain, 0));
   if (!what.empty()) fault(thread, site, what);
+  advance_clock();
+  release_waiters();
+}
+
+// What the thread does next has a later stamp than what it did.
+void Worker::advance_clock() {
   uint8_t& arrivals = warps_[thread / kWarpLanes].arrivals[thread % kWarpLanes];
   if (arrivals < Stamp::kMaxArrivals) ++arrivals;
-  release_waiters();
+}
+
+void Worker::async_proxy_fence() {
+  shared_.fence_proxy(stamp(thread, AccessKind::plain, 0));
+  advance_clock();
 }
 
 void Worker::mbarrier_wait(int barrier, uint32_t parity, attune_simt_site site) {

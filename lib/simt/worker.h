@@ -20,6 +20,7 @@
 #include "simt/shared_memory.h"
 #include "simt/stack_pool.h"
 #include "simt/tensor_copies.h"
+#include "simt/tensor_stores.h"
 #include "simt/waiting.h"
 #include "simt/warpgroup_products.h"
 #include "simt/warpgroups.h"
@@ -57,7 +58,7 @@ class Worker : private attune_simt_thread {
   void check_global(uint64_t address, int bytes, bool write, attune_simt_site site);
   void require_shared_bytes(uint32_t bytes, attune_simt_site site);
   // Faults unless the bytes lie within one of the launch's tensors.
-  void require_region(uint64_t address, int bytes, attune_simt_site site);
+  void require_region(uint64_t address, int bytes, bool write, attune_simt_site site);
 
   void block_barrier(attune_simt_site site);
   // One lane's part in a collective verb; `shape` tells apart what must be equal in all lanes, such as tile
@@ -104,8 +105,11 @@ class Worker : private attune_simt_thread {
   // Lets those go on whose phase is complete.
   void release_waiters();
 
+  void async_proxy_fence();
+
   MBarriers& mbarriers() { return mbarriers_; }
   TensorCopies& tensor_copies() { return tensor_copies_; }
+  TensorStores& tensor_stores() { return tensor_stores_; }
   SharedMemory& shared() { return shared_; }
   Warpgroups& warpgroups() { return warpgroups_; }
   WarpgroupProducts& products() { return products_; }
@@ -116,7 +120,7 @@ class Worker : private attune_simt_thread {
  private:
   struct Warp {
     uint32_t epoch = 1;                          // counts barriers of the warp and of more
-    std::array<uint8_t, kWarpLanes> arrivals{};  // of each lane at mbarriers, in this epoch
+    std::array<uint8_t, kWarpLanes> arrivals{};  // of each lane at mbarriers, and its fences, in this epoch
     uint32_t arrived = 0;                        // lanes that wait in the collective verb
     uint32_t shape = 0;
     uint32_t at_barrier = 0;  // lanes that wait in the block barrier
@@ -131,6 +135,7 @@ class Worker : private attune_simt_thread {
   void check_finished(int of_thread);
   uint32_t last_epoch() const;
   void begin_epoch_of(Warp& warp);
+  void advance_clock();
   void begin_epoch();
   [[noreturn]] void diverged(const Waiting& first, uint32_t first_lanes, const Waiting& mine);
   void release_warpgroup(int warpgroup);
@@ -145,6 +150,7 @@ class Worker : private attune_simt_thread {
   SharedMemory shared_{knowledge_};
   AsyncCopies copies_;
   TensorCopies tensor_copies_;
+  TensorStores tensor_stores_;
   TileMultiplier multiplier_;
   Warpgroups warpgroups_;
   WarpgroupProducts products_{knowledge_};

@@ -42,6 +42,13 @@ TEST_CASE("tensors are described to the copy engine in any thread", "[gpu]") {
   const auto [other_ok, moved] = encoded(other);
   CHECK(other_ok);
   CHECK_FALSE(std::ranges::equal(first.bits, moved.bits));
+  PanelTensor single = tensor;
+  single.by_panel = true;
+  const auto [single_ok, by_panel] = encoded(single);
+  CHECK(single_ok);
+  CHECK_FALSE(std::ranges::equal(first.bits, by_panel.bits));
+  single.columns = 72;  // ends in the middle of a panel
+  CHECK(encoded(single).first);
   other.row_stride = 132;  // not a multiple of 16 bytes
   CHECK_FALSE(encoded(other).first);
   backend->free(memory);

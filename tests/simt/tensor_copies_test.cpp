@@ -235,4 +235,10 @@ TEST_CASE("tensor maps of the emulator refuse what a GPU's refuse") {
   CHECK(refused([](PanelTensor& t) { t.row_stride = int64_t{1} << 39; }));
   CHECK(refused([](PanelTensor& t) { t.rows = 0; }));
   CHECK(refused([](PanelTensor& t) { t.box_rows = 257; }));
+  CHECK(refused([](PanelTensor& t) { t.by_panel = true, t.columns = 0; }));
+  PanelTensor single = good;
+  single.columns = 40;
+  single.by_panel = true;
+  REQUIRE(maps.encode(map, single));
+  CHECK(simt::decode(map)->by_panel);
 }
