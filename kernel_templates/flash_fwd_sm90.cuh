@@ -28,6 +28,9 @@
 #ifndef TAKE_TURNS
 #define TAKE_TURNS 0  // 1: consumers start their products one after the other
 #endif
+#ifndef STAGE_OUTPUT
+#define STAGE_OUTPUT 0  // 1: outputs go through shared memory, and the copy engine stores them
+#endif
 #ifndef PERSISTENT
 #define PERSISTENT 1  // 1: a block computes several tiles, one after the other; 0: one
 #endif
@@ -57,6 +60,7 @@
 #include "tile/products_warpgroup.cuh"
 #include "tile/ring.cuh"
 #include "tile/store_fragment.cuh"
+#include "tile/store_tensor.cuh"
 #include "tile/turns.cuh"
 
 namespace attune {
@@ -64,7 +68,7 @@ namespace attune {
 using Element = ELEMENT;
 
 constexpr int kConsumers = BLOCK_M / kWarpgroupRows;  // warpgroups
-constexpr FlashFwdSm90Layout kLayout{HEAD_DIM, HEAD_DIM_V, kConsumers, BLOCK_N, STAGES};
+constexpr FlashFwdSm90Layout kLayout{HEAD_DIM, HEAD_DIM_V, kConsumers, BLOCK_N, STAGES, STAGE_OUTPUT != 0};
 constexpr int kN = BLOCK_N / 8;  // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
 static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
@@ -72,6 +76,7 @@ static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
 using TileQ = PanelTile<Element, HEAD_DIM, kWarpgroupRows>;
 using TileK = PanelTile<Element, HEAD_DIM, BLOCK_N>;
 using TileV = PanelTile<Element, HEAD_DIM_V, BLOCK_N>;
+using TileO = PanelTile<Element, HEAD_DIM_V, kWarpgroupRows>;
 using Position = RingPosition<STAGES>;
 using Barriers = RingBarriers<STAGES>;
 using Output = WarpgroupSum<HEAD_DIM_V>;
@@ -91,6 +96,7 @@ struct Memory {
   ATTUNE_FN TileV v(int slot) const {
     return {start + (kLayout.v_offset(0) / ELEMENT_BYTES + slot * (kLayout.v_tile_bytes() / ELEMENT_BYTES))};
   }
+  ATTUNE_FN TileO o(int consumer) const { return {start + kLayout.o_offset(consumer) / ELEMENT_BYTES}; }
   // A ring of one slot for each consumer.
   ATTUNE_FN RingBarriers<1> q_barriers(int consumer) const {
     return {start.as<u64>() + (kLayout.q_barriers_offset(0) / 8 + 2 * consumer)};
@@ -231,6 +237,7 @@ struct Consumer {
       }
       tile = next_tile;
     }
+    if constexpr (STAGE_OUTPUT != 0) finish_stores();
   }
 
  private:
@@ -321,8 +328,13 @@ struct Consumer {
     ATTUNE_UNROLL
     for (int i = 0; i < 2; ++i)
       factor[i] = rows.sum[i] == 0 ? 0.0f : reciprocal_approximate(rows.sum[i]);
-    store_rows(output, factor, output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
-               params.o.row_stride, params.seqlen_q - warp_row);
+    if constexpr (STAGE_OUTPUT != 0) {
+      reclaim_tile();
+      start_store(params.o_map, memory.o(self), output, factor, group_row, tile.head, tile.batch);
+    } else {
+      store_rows(output, factor, output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
+                 params.o.row_stride, params.seqlen_q - warp_row);
+    }
     if (params.lse == nullptr || lane_index() % 4 != 0) return;
     const Global<float> lse =
         Global<float>(static_cast<float*>(params.lse)) +

@@ -4,7 +4,8 @@
 namespace attune {
 
 // Shared memory, from byte 0:
-//   Q [consumers][64] | K ring [stages][block_n] | V ring [stages][block_n] | barriers
+//   Q [consumers][64] | O [consumers][64] | K ring [stages][block_n] | V ring [stages][block_n] | barriers
+// O is there only where it is staged.
 // Tiles are in panels of 64 columns (tile/shared_tile.cuh).
 struct FlashFwdSm90Layout {
   int head_dim;    // of q and k, a multiple of 64
@@ -12,13 +13,16 @@ struct FlashFwdSm90Layout {
   int consumers;   // warpgroups of 64 query rows
   int block_n;     // keys of a step
   int stages;      // K and V tiles in flight
+  bool stages_output;
 
   constexpr int q_tile_bytes() const { return 2 * 64 * head_dim; }
   constexpr int k_tile_bytes() const { return 2 * block_n * head_dim; }
   constexpr int v_tile_bytes() const { return 2 * block_n * head_dim_v; }
+  constexpr int o_tile_bytes() const { return stages_output ? 2 * 64 * head_dim_v : 0; }
 
   constexpr int q_offset(int consumer) const { return consumer * q_tile_bytes(); }
-  constexpr int k_offset(int slot) const { return q_offset(consumers) + slot * k_tile_bytes(); }
+  constexpr int o_offset(int consumer) const { return q_offset(consumers) + consumer * o_tile_bytes(); }
+  constexpr int k_offset(int slot) const { return o_offset(consumers) + slot * k_tile_bytes(); }
   constexpr int v_offset(int slot) const { return k_offset(stages) + slot * v_tile_bytes(); }
   // Two for each consumer's Q, two for each slot, and one for each consumer's turn.
   constexpr int q_barriers_offset(int consumer) const { return v_offset(stages) + 16 * consumer; }
