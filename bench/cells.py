@@ -56,6 +56,17 @@ def cross(dtype: str) -> list[dict]:
             for causal, alignment in ((False, {}), (True, {}), (True, {"top_left": True}))]
 
 
+def shapes(dtype: str) -> list[dict]:
+    """Even shapes, and what is a little off each: grouped heads, unequal lengths, lengths of no whole tile, head dimensions."""
+    even = masked_and_not(dtype, 8, 16, 16, 2048, 128) + masked_and_not(dtype, 4, 16, 16, 4096, 128) \
+        + masked_and_not(dtype, 16, 16, 16, 1024, 128) + masked_and_not(dtype, 8, 32, 32, 2048, 64)
+    off = masked_and_not(dtype, 8, 16, 2, 2048, 128) + masked_and_not(dtype, 8, 16, 16, 2048, 128, nk=4096) \
+        + masked_and_not(dtype, 4, 16, 16, 4097, 128) + masked_and_not(dtype, 16, 16, 16, 1023, 128) \
+        + masked_and_not(dtype, 8, 32, 32, 2048, 72) + masked_and_not(dtype, 8, 16, 16, 2048, 96) \
+        + masked_and_not(dtype, 8, 16, 16, 2048, 192, d_v=128)
+    return even + off
+
+
 def f32_square() -> list[dict]:
     return masked_and_not("f32", 4, 16, 16, 4096, 64)
 
@@ -83,6 +94,7 @@ SETS = {
     "gqa": lambda: grouped("bf16"),
     "odd-dims": lambda: odd_dims("bf16"),
     "cross": lambda: cross("bf16"),
+    "shapes": lambda: shapes("bf16"),
     "f16-peers": lambda: grid("f16"),
     "f16": lambda: tuned("f16") + grid("f16", dims=(64, 128), lengths=(2048, 16384)),
     "bwd-peers": lambda: backward(grid("bf16")),
