@@ -44,5 +44,12 @@ TEST_CASE("tensors are described to the copy engine in any thread", "[gpu]") {
   CHECK_FALSE(std::ranges::equal(first.bits, moved.bits));
   other.row_stride = 132;  // not a multiple of 16 bytes
   CHECK_FALSE(encoded(other).first);
+  PanelTensor partial = tensor;
+  partial.columns = 72;
+  partial.row_stride = 72;
+  partial.copies = PanelCopies::one;
+  CHECK(encoded(partial).first);
+  partial.columns = partial.row_stride = 8;  // fewer than a box has
+  CHECK(encoded(partial).first);
   backend->free(memory);
 }
