@@ -7,7 +7,7 @@
 // here is a new ABI version.
 #pragma once
 
-#define ATTUNE_SIMT_ABI_VERSION 6u
+#define ATTUNE_SIMT_ABI_VERSION 7u
 
 // Where in the template a verb was called: what reports name.
 struct attune_simt_site {
@@ -71,8 +71,9 @@ struct attune_simt_api {
   void (*mbarrier_arrive)(attune_simt_thread*, long long barrier, attune_simt_site);
   void (*mbarrier_expect)(attune_simt_thread*, long long barrier, unsigned bytes, attune_simt_site);
   void (*mbarrier_wait)(attune_simt_thread*, long long barrier, unsigned parity, attune_simt_site);
-  void (*copy_tensor)(attune_simt_thread*, long long offset, const TensorMap* map, long long barrier, int row,
-                      int head, int batch, attune_simt_site);
+  // Of one panel, or with -1 of all.
+  void (*copy_tensor)(attune_simt_thread*, long long offset, const TensorMap* map, long long barrier,
+                      int panel, int row, int head, int batch, attune_simt_site);
   void (*copy_bulk)(attune_simt_thread*, long long offset, unsigned long long source, unsigned bytes,
                     long long barrier, attune_simt_site);
 

@@ -34,7 +34,14 @@ template <typename T>
 ATTUNE_FN void copy_tensor(Shared<T> destination, const TensorMap& map, Shared<u64> barrier, int row,
                            int head, int batch, attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
-  thread->api->copy_tensor(thread, destination.byte(0), &map, barrier.byte(0), row, head, batch, site);
+  thread->api->copy_tensor(thread, destination.byte(0), &map, barrier.byte(0), -1, row, head, batch, site);
+}
+
+template <typename T>
+ATTUNE_FN void copy_panel(Shared<T> destination, const TensorMap& map, Shared<u64> barrier, int panel,
+                          int row, int head, int batch, attune_simt_site site = simt::here()) {
+  attune_simt_thread* thread = simt::self();
+  thread->api->copy_tensor(thread, destination.byte(0), &map, barrier.byte(0), panel, row, head, batch, site);
 }
 
 template <typename T>

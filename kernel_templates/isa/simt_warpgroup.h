@@ -52,8 +52,7 @@ ATTUNE_FN void pin(float (&)[N][4]) {}
 template <typename T, bool TRANSPOSE_B, int N>
 ATTUNE_FN void multiply_warpgroup(float (&sum)[N][4], u64 a, u64 b, bool accumulate,
                                   attune_simt_site site = simt::here()) {
-  static_assert((N % 4 == 0 || (N % 4 == 2 && N >= 10 && N <= 22)) && N <= 32,
-                "sizes the device has instructions for");
+  static_assert(N <= 32, "sizes the device has instructions for");
   attune_simt_thread* thread = simt::self();
   thread->api->multiply_warpgroup(thread, &sum[0][0], N, nullptr, a, b, TRANSPOSE_B, accumulate,
                                   simt::FormatOf<T>::value, site);
@@ -61,8 +60,7 @@ ATTUNE_FN void multiply_warpgroup(float (&sum)[N][4], u64 a, u64 b, bool accumul
 template <typename T, bool TRANSPOSE_B, int N>
 ATTUNE_FN void multiply_warpgroup(float (&sum)[N][4], const u32 (&a)[4], u64 b, bool accumulate,
                                   attune_simt_site site = simt::here()) {
-  static_assert((N % 4 == 0 || (N % 4 == 2 && N >= 10 && N <= 22)) && N <= 32,
-                "sizes the device has instructions for");
+  static_assert(N <= 32, "sizes the device has instructions for");
   attune_simt_thread* thread = simt::self();
   thread->api->multiply_warpgroup(thread, &sum[0][0], N, a, 0, b, TRANSPOSE_B, accumulate,
                                   simt::FormatOf<T>::value, site);

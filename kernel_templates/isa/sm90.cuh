@@ -73,6 +73,20 @@ ATTUNE_FN void copy_tensor(Shared<T> destination, const TensorMap& map, Shared<u
 #endif
 }
 
+// The same for one panel of 64 columns, by a map that was encoded for single panels (PanelCopies::one).
+// Columns beyond the tensor's arrive as zeros, too, and count.
+template <typename T>
+ATTUNE_FN void copy_panel(Shared<T> destination, const TensorMap& map, Shared<u64> barrier, int panel,
+                          int row, int head, int batch) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, "
+      "%6}], [%2];" ::"r"(destination.address()),
+      "l"(&map), "r"(barrier.address()), "r"(64 * panel), "r"(row), "r"(head), "r"(batch)
+      : "memory");
+#endif
+}
+
 // Starts copying `bytes`, a multiple of 16 as are both addresses.
 template <typename T>
 ATTUNE_FN void copy_bulk(Shared<T> destination, Global<const T> source, u32 bytes, Shared<u64> barrier) {

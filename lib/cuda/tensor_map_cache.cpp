@@ -6,7 +6,7 @@ TensorMapCache::Key TensorMapCache::key_of(const PanelTensor& tensor) {
   const auto word = [](int64_t value) { return static_cast<uint64_t>(value); };
   return {reinterpret_cast<uint64_t>(tensor.data),
           word(tensor.rows),
-          word(tensor.box_rows) << 9 | static_cast<uint64_t>(tensor.by_panel) << 8 |
+          word(tensor.box_rows) << 16 | static_cast<uint64_t>(tensor.copies) << 8 |
               static_cast<uint64_t>(tensor.dtype),
           word(tensor.batch),
           word(tensor.heads),

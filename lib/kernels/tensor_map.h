@@ -10,9 +10,14 @@
 
 namespace attune {
 
+// How many panels a copy moves.
+enum class PanelCopies {
+  all,  // of the rows; the columns are whole panels
+  one,  // which may be the last and partial: columns that are not there arrive as zeros, and are not stored
+};
+
 // Rows of a [batch, head, row, column] tensor of 16-bit elements, cut into panels of 64 columns: copies move
-// boxes of `box_rows` rows by all panels of one head, or by one panel, each panel as rows of 128 bytes,
-// swizzled.
+// boxes of `box_rows` rows by all panels or one of a head, each panel as rows of 128 bytes, swizzled.
 struct PanelTensor {
   static constexpr int64_t kPanelColumns = 64;  // 128 bytes, the widest swizzle
 
@@ -21,14 +26,15 @@ struct PanelTensor {
   int64_t batch;
   int64_t heads;
   int64_t rows;
-  int64_t columns;      // a multiple of kPanelColumns, unless by_panel
+  int64_t columns;      // a multiple of kPanelColumns where copies bring all panels
   int64_t row_stride;   // in elements, as the next two; each a multiple of 8
   int64_t head_stride;  // 0: all heads are the same
   int64_t batch_stride;
   int box_rows;
-  // Boxes of one panel, which a copy names by its first column. Columns beyond the tensor's are zeros to
-  // those who load them, and are not stored.
-  bool by_panel = false;
+  PanelCopies copies = PanelCopies::all;
+
+  constexpr int64_t panels() const { return (columns + kPanelColumns - 1) / kPanelColumns; }
+  constexpr int64_t box_panels() const { return copies == PanelCopies::all ? panels() : 1; }
 };
 
 class TensorMapEncoder {

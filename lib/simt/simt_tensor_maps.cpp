@@ -28,9 +28,11 @@ bool SimtTensorMaps::encode(TensorMap& map, const PanelTensor& tensor) const noe
     const int64_t bytes = 2 * elements;
     return bytes >= 0 && bytes < kMostStrideBytes && bytes % kAddressUnit == 0;
   };
-  const bool describable = reinterpret_cast<uintptr_t>(tensor.data) % kAddressUnit == 0 && tensor.rows > 0 &&
+  const bool whole_panels = tensor.columns % PanelTensor::kPanelColumns == 0;
+  const bool describable = (whole_panels || tensor.copies == PanelCopies::one) && tensor.columns > 0 &&
+                           reinterpret_cast<uintptr_t>(tensor.data) % kAddressUnit == 0 && tensor.rows > 0 &&
                            tensor.rows <= kMostRows && tensor.box_rows > 0 &&
-                           tensor.box_rows <= kMostBoxRows && tensor.columns > 0 &&
+                           tensor.box_rows <= kMostBoxRows &&
                            is_stride(tensor.row_stride) && is_stride(tensor.head_stride) &&
                            is_stride(tensor.batch_stride);
   if (!describable) return false;

@@ -1,5 +1,6 @@
 #include "simt/tensor_copies.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "simt/swizzle.h"
@@ -15,16 +16,15 @@ void write(const TensorCopy& copy, SharedMemory& shared) {
   const auto* head = static_cast<const unsigned char*>(tensor.data) +
                      2 * (copy.head * tensor.head_stride + copy.batch * tensor.batch_stride);
   int64_t to = copy.destination;
-  for (int64_t panel = 0; panel < tensor.columns / PanelTensor::kPanelColumns; ++panel) {
+  for (int64_t panel = copy.panel; panel < copy.panel + tensor.box_panels(); ++panel) {
     for (int64_t row = copy.row; row < copy.row + tensor.box_rows; ++row) {
-      const unsigned char* from = head + 2 * row * tensor.row_stride + panel * kRowBytes;
-      for (int64_t line = 0; line < kRowBytes; line += kLine, to += kLine) {
+      const unsigned char* from = head + 2 * row * tensor.row_stride;
+      for (int64_t line = panel * kRowBytes; line < (panel + 1) * kRowBytes; line += kLine, to += kLine) {
+        const int64_t there =
+            row < tensor.rows ? std::clamp<int64_t>(2 * tensor.columns - line, 0, kLine) : 0;
         unsigned char* place = shared.bytes_at(swizzled(to));
-        if (row < tensor.rows) {
-          std::memcpy(place, from + line, kLine);
-        } else {
-          std::memset(place, 0, kLine);
-        }
+        std::memcpy(place, from + line, static_cast<size_t>(there));
+        std::memset(place + there, 0, static_cast<size_t>(kLine - there));
       }
     }
   }
@@ -58,7 +58,7 @@ void land_those(std::vector<Copy>& in_flight, int barrier, SharedMemory& shared,
 }  // namespace
 
 int64_t TensorCopy::bytes() const {
-  return tensor.box_rows * tensor.columns * 2;
+  return tensor.box_rows * tensor.box_panels() * kRowBytes;
 }
 
 bool TensorCopies::issue(const TensorCopy& copy, SharedMemory& shared, MBarriers& barriers, Stamp me,

@@ -17,6 +17,7 @@ struct TensorCopy {
   PanelTensor tensor;
   int64_t destination;  // byte of shared memory
   int barrier;
+  int panel;  // the first one
   int row;
   int head;
   int batch;

@@ -1,6 +1,8 @@
 // The verbs of isa/simt_api.h: thin, so that each concept stays in its own file.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "simt/simt_tensor_maps.h"
 #include "simt/tensor_store_verbs.h"
 #include "simt/warpgroup_verbs.h"
@@ -191,13 +193,22 @@ void start(Worker& worker, const Copy& copy, attune_simt_site site) {
 }
 
 void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* map, long long barrier_offset,
-                 int row, int head, int batch, attune_simt_site site) {
+                 int panel, int row, int head, int batch, attune_simt_site site) {
   Worker& worker = Worker::of(thread);
   const int self = worker.running();
   const int barrier = copy_barrier_at(worker, barrier_offset, site);
   const PanelTensor* tensor = decode(*map);
   if (!tensor) worker.fault(self, site, "a tensor copy by a map that nobody encoded");
-  if (tensor->by_panel) worker.fault(self, site, "a tensor copy of all panels by a map of single ones");
+  const bool all = panel < 0;
+  if (all != (tensor->copies == PanelCopies::all)) {
+    worker.fault(self, site,
+                 fmt::format("a tensor copy of {} by a map for {}", all ? "all panels" : "one panel",
+                             all ? "single panels" : "all panels"));
+  }
+  if (panel >= tensor->panels()) {
+    worker.fault(self, site,
+                 fmt::format("a tensor copy of panel {} of a tensor of {} columns", panel, tensor->columns));
+  }
   constexpr int kAlignment = 1024;
   if (offset % kAlignment != 0) {
     worker.fault(
@@ -213,11 +224,14 @@ void copy_tensor(attune_simt_thread* thread, long long offset, const TensorMap* 
   }
   const auto first = reinterpret_cast<uint64_t>(tensor->data) +
                      2 * static_cast<uint64_t>(head * tensor->head_stride + batch * tensor->batch_stride);
+  const int64_t column = all ? 0 : panel * PanelTensor::kPanelColumns;
+  const int64_t columns =
+      std::min(tensor->box_panels() * PanelTensor::kPanelColumns, tensor->columns - column);
   for (int64_t r = row; r < row + tensor->box_rows && r < tensor->rows; ++r) {
-    worker.require_region(first + 2 * static_cast<uint64_t>(r * tensor->row_stride),
-                          static_cast<int>(2 * tensor->columns), false, site);
+    worker.require_region(first + 2 * static_cast<uint64_t>(r * tensor->row_stride + column),
+                          static_cast<int>(2 * columns), false, site);
   }
-  start(worker, TensorCopy{*tensor, offset, barrier, row, head, batch}, site);
+  start(worker, TensorCopy{*tensor, offset, barrier, all ? 0 : panel, row, head, batch}, site);
 }
 
 void copy_bulk(attune_simt_thread* thread, long long offset, unsigned long long source, unsigned bytes,

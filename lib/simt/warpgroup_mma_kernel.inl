@@ -35,21 +35,22 @@ ATTUNE_INLINE void widen_operands(const uint16_t* a, const uint16_t* b, bool tra
   }
 }
 
-// kRows rows of two neighbouring tiles: enough independent sums to hide the latency of an addition.
+// kRows rows of TILES neighbouring tiles. Two are enough independent sums to hide the latency of an addition.
+template <int TILES>
 ATTUNE_INLINE void multiply_rows(int tiles, int row, int tile, const Operands& operands, float* sum) {
-  Floats part[kRows][2];
+  Floats part[kRows][TILES];
   float* first = sum + 8 * (row * tiles + tile);
   for (int r = 0; r < kRows; ++r)
     std::memcpy(part[r], first + 8 * r * tiles, sizeof part[r]);
   for (int k = 0; k < kStep; ++k) {
-    Floats b0, b1;
-    std::memcpy(&b0, operands.b[tile][k], sizeof b0);
-    std::memcpy(&b1, operands.b[tile + 1][k], sizeof b1);
+    Floats b[TILES];
+    for (int t = 0; t < TILES; ++t)
+      std::memcpy(&b[t], operands.b[tile + t][k], sizeof b[t]);
     for (int r = 0; r < kRows; ++r) {
       const float value = operands.a[row + r][k];
       const Floats a = {value, value, value, value, value, value, value, value};
-      multiply_add(part[r][0], a, b0);
-      multiply_add(part[r][1], a, b1);
+      for (int t = 0; t < TILES; ++t)
+        multiply_add(part[r][t], a, b[t]);
     }
   }
   for (int r = 0; r < kRows; ++r)
@@ -63,8 +64,11 @@ void multiply_all(const uint16_t* a, const uint16_t* b, bool transpose_b, int ti
   } else {
     widen_operands<ATTUNE_SIMT_F16>(a, b, transpose_b, tiles, operands);
   }
-  for (int tile = 0; tile < tiles; tile += 2) {
+  const int pairs = tiles / 2 * 2;
+  for (int tile = 0; tile < pairs; tile += 2) {
     for (int row = 0; row < kProductRows; row += kRows)
-      multiply_rows(tiles, row, tile, operands, sum);
+      multiply_rows<2>(tiles, row, tile, operands, sum);
   }
+  for (int row = 0; pairs < tiles && row < kProductRows; row += kRows)
+    multiply_rows<1>(tiles, row, pairs, operands, sum);
 }

@@ -43,13 +43,18 @@ TEST_CASE("tensors are described to the copy engine in any thread", "[gpu]") {
   CHECK(other_ok);
   CHECK_FALSE(std::ranges::equal(first.bits, moved.bits));
   PanelTensor single = tensor;
-  single.by_panel = true;
+  single.copies = PanelCopies::one;
   const auto [single_ok, by_panel] = encoded(single);
   CHECK(single_ok);
   CHECK_FALSE(std::ranges::equal(first.bits, by_panel.bits));
-  single.columns = 72;  // ends in the middle of a panel
-  CHECK(encoded(single).first);
   other.row_stride = 132;  // not a multiple of 16 bytes
   CHECK_FALSE(encoded(other).first);
+  PanelTensor partial = tensor;
+  partial.columns = 72;
+  partial.row_stride = 72;
+  partial.copies = PanelCopies::one;
+  CHECK(encoded(partial).first);
+  partial.columns = partial.row_stride = 8;  // fewer than a box has
+  CHECK(encoded(partial).first);
   backend->free(memory);
 }

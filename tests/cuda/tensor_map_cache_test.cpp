@@ -64,6 +64,7 @@ TEST_CASE("a tensor map is not taken for a tensor that differs in anything") {
   CHECK_FALSE(known([](PanelTensor& t) { t.head_stride = 0; }));
   CHECK_FALSE(known([](PanelTensor& t) { t.batch_stride = 0; }));
   CHECK_FALSE(known([](PanelTensor& t) { t.box_rows = 48; }));
+  CHECK_FALSE(known([](PanelTensor& t) { t.copies = PanelCopies::one; }));
 }
 
 TEST_CASE("threads that keep and find tensor maps at once see whole ones only") {

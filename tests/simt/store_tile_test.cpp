@@ -81,7 +81,7 @@ struct Tensor {
                                                              .head_stride = kRows * row_stride,
                                                              .batch_stride = kHeads * kRows * row_stride,
                                                              .box_rows = 64,
-                                                             .by_panel = true});
+                                                             .copies = PanelCopies::one});
     REQUIRE(encoded);
     launch.threads = 128 * kWarpgroups;
     launch.params = {.input = nullptr, .second = &map, .output = data.data(), .n = kHeads};

@@ -50,6 +50,20 @@ struct Box {
                                                .batch_stride = kHeads * kRows * kColumns,
                                                .box_rows = kBoxRows});
   }
+  // For copies of one panel, of the first columns only.
+  bool encode_panels(int64_t columns) {
+    return simt::SimtTensorMaps().encode(map, {.data = tensor.data(),
+                                               .dtype = DType::bf16,
+                                               .batch = 1,
+                                               .heads = kHeads,
+                                               .rows = kRows,
+                                               .columns = columns,
+                                               .row_stride = kColumns,
+                                               .head_stride = kRows * kColumns,
+                                               .batch_stride = kHeads * kRows * kColumns,
+                                               .box_rows = kBoxRows,
+                                               .copies = PanelCopies::one});
+  }
 };
 
 const std::string kHead =
@@ -73,8 +87,7 @@ KernelSource source(const std::string& body) {
   return test_kernel(64, kHead + body);
 }
 
-void check_clean(const std::string& body) {
-  Box box;
+void check_clean(const std::string& body, Box& box, int columns) {
   const CompiledImage image = compile(source(body));
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     INFO("seed " << seed);
@@ -83,11 +96,16 @@ void check_clean(const std::string& body) {
     for (int row = 0; row < kBoxRows; ++row) {
       for (int column = 0; column < kColumns; ++column) {
         const int from = row + 1;
-        const int expected = from < kRows ? (kRows + from) * kColumns + column + 1 : 0;
+        const int expected = from < kRows && column < columns ? (kRows + from) * kColumns + column + 1 : 0;
         REQUIRE(box.output[row * kColumns + column] == expected);
       }
     }
   }
+}
+
+void check_clean(const std::string& body) {
+  Box box;
+  check_clean(body, box, kColumns);
 }
 
 void check_reported(const std::string& body, const std::vector<std::string>& parts, const Box& box = Box()) {
@@ -114,6 +132,35 @@ TEST_CASE("a tensor copy brings panels, swizzled, with zeros for rows that are n
   SECTION("again in the next phase, once everybody has read") {
     check_clean(kInit + kBarrier + kExpect + kCopy + kWait + kUse + kBarrier + kExpect + kCopy +
                 "mbarrier_wait(barrier, 1);\n" + kUse);
+  }
+}
+
+TEST_CASE("copies of single panels bring zeros for columns that are not there, and count them", "[simt]") {
+  const std::string copies =
+      "if (t == 0) copy_panel(tile + 512, map, barrier, 1, 1, 1, 0);\n"
+      "if (t == 0) copy_panel(tile, map, barrier, 0, 1, 1, 0);\n";
+  for (const int columns : {72, 104, 128}) {
+    Box box;
+    REQUIRE(box.encode_panels(columns));
+    check_clean(kInit + kBarrier + kExpect + copies + kWait + kUse, box, columns);
+  }
+}
+
+TEST_CASE("copies by maps for others, or of panels that are not there, are reported", "[simt]") {
+  const std::string begin = kInit + kBarrier + kExpect;
+  Box box;
+  SECTION("all panels by a map for single ones") {
+    REQUIRE(box.encode_panels(72));
+    check_reported(begin + kCopy, {"a tensor copy of all panels by a map for single panels"}, box);
+  }
+  SECTION("one panel by a map for all") {
+    check_reported(begin + "if (t == 0) copy_panel(tile, map, barrier, 0, 1, 1, 0);\n",
+                   {"a tensor copy of one panel by a map for all panels"});
+  }
+  SECTION("a panel beyond the last") {
+    REQUIRE(box.encode_panels(64));
+    check_reported(begin + "if (t == 0) copy_panel(tile, map, barrier, 1, 1, 1, 0);\n",
+                   {"a tensor copy of panel 1 of a tensor of 64 columns"}, box);
   }
 }
 
@@ -235,10 +282,9 @@ TEST_CASE("tensor maps of the emulator refuse what a GPU's refuse") {
   CHECK(refused([](PanelTensor& t) { t.row_stride = int64_t{1} << 39; }));
   CHECK(refused([](PanelTensor& t) { t.rows = 0; }));
   CHECK(refused([](PanelTensor& t) { t.box_rows = 257; }));
-  CHECK(refused([](PanelTensor& t) { t.by_panel = true, t.columns = 0; }));
-  PanelTensor single = good;
-  single.columns = 40;
-  single.by_panel = true;
-  REQUIRE(maps.encode(map, single));
-  CHECK(simt::decode(map)->by_panel);
+  CHECK(refused([](PanelTensor& t) { t.columns = 72; }));
+  CHECK_FALSE(refused([](PanelTensor& t) {
+    t.columns = 72;
+    t.copies = PanelCopies::one;
+  }));
 }

@@ -47,7 +47,7 @@ struct Store {
                                                .head_stride = kRows * row_stride,
                                                .batch_stride = kHeads * kRows * row_stride,
                                                .box_rows = kBoxRows,
-                                               .by_panel = by_panel});
+                                               .copies = by_panel ? PanelCopies::one : PanelCopies::all});
   }
 };
 

@@ -194,6 +194,13 @@ TEST_CASE("warpgroup products are right for every layout", "[simt]") {
   check_right({.columns = 192, .accumulate = true});
 }
 
+TEST_CASE("warpgroup products are right for columns that end within a panel", "[simt]") {
+  for (const int columns : {8, 24, 72, 136, 200, 248}) {
+    check_right({.a_in_registers = true, .transpose_b = true, .columns = columns, .accumulate = true});
+    check_right({.f16 = false, .columns = columns});
+  }
+}
+
 TEST_CASE("a sum is NaN until its group was waited for", "[simt]") {
   const Shape layout;
   Text text(layout);
