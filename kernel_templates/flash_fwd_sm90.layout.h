@@ -5,17 +5,21 @@ namespace attune {
 
 // Shared memory, from byte 0:
 //   Q [consumers][64] | K ring [stages][block_n] | V ring [stages][block_n] | barriers
-// Tiles are in panels of 64 columns (tile/shared_tile.cuh).
+// Tiles are in panels of 64 columns (tile/shared_tile.cuh), the last of which may be partial.
 struct FlashFwdSm90Layout {
-  int head_dim;    // of q and k, a multiple of 64
+  int head_dim;    // of q and k, a multiple of 8
   int head_dim_v;  // of v and o, too
   int consumers;   // warpgroups of 64 query rows
   int block_n;     // keys of a step
   int stages;      // K and V tiles in flight
 
-  constexpr int q_tile_bytes() const { return 2 * 64 * head_dim; }
-  constexpr int k_tile_bytes() const { return 2 * block_n * head_dim; }
-  constexpr int v_tile_bytes() const { return 2 * block_n * head_dim_v; }
+  static constexpr int panels(int columns) { return (columns + 63) / 64; }
+  // Columns of the output that are computed: the head dimension itself, the N of P · V.
+  static constexpr int output_columns(int head_dim_v) { return head_dim_v; }
+
+  constexpr int q_tile_bytes() const { return 128 * 64 * panels(head_dim); }
+  constexpr int k_tile_bytes() const { return 128 * block_n * panels(head_dim); }
+  constexpr int v_tile_bytes() const { return 128 * block_n * panels(head_dim_v); }
 
   constexpr int q_offset(int consumer) const { return consumer * q_tile_bytes(); }
   constexpr int k_offset(int slot) const { return q_offset(consumers) + slot * k_tile_bytes(); }

@@ -16,17 +16,47 @@ int consumers_of(const Config& config) {
   return config.at("BLOCK_M") / warpgroups::kRows;
 }
 
-FlashFwdSm90Layout layout_of(const Problem& problem, const Config& config) {
+FlashFwdSm90Layout layout_of(const Problem& problem, int consumers, int block_n, int stages) {
   return {.head_dim = static_cast<int>(problem.head_dim),
           .head_dim_v = static_cast<int>(problem.head_dim_v),
-          .consumers = consumers_of(config),
-          .block_n = config.at("BLOCK_N"),
-          .stages = config.at("STAGES")};
+          .consumers = consumers,
+          .block_n = block_n,
+          .stages = stages};
+}
+FlashFwdSm90Layout layout_of(const Problem& problem, const Config& config) {
+  return layout_of(problem, consumers_of(config), config.at("BLOCK_N"), config.at("STAGES"));
+}
+
+int output_columns(const Problem& problem) {
+  return FlashFwdSm90Layout::output_columns(static_cast<int>(problem.head_dim_v));
 }
 
 // The output, scores, and the packed probabilities of the step before.
-int fragments_of(const Problem& problem, const Config& config) {
-  return static_cast<int>(problem.head_dim_v) / 2 + config.at("BLOCK_N") * 3 / 4;
+int fragments_of(const Problem& problem, int block_n) {
+  return output_columns(problem) / 2 + block_n * 3 / 4;
+}
+
+constexpr int kSteps[] = {64, 80, 96, 112, 128, 144, 160, 176, 192};
+
+bool is_narrow(const Problem& problem) {
+  return std::max(problem.head_dim, problem.head_dim_v) <= PanelTensor::kPanelColumns;
+}
+
+// Of short rows, 144 or 176 keys a step are not tried: that keeps the space small.
+bool is_tried(const Problem& problem, int block_n) {
+  return !is_narrow(problem) || (block_n != 144 && block_n != 176);
+}
+
+// The most keys a step may have: their fragments fit the registers of a consumer, two tiles in flight the
+// shared memory.
+int longest_step(const Problem& problem, const DeviceSpec& device, int consumers) {
+  int longest = 0;
+  for (const int block_n : kSteps) {
+    const bool fits = fragments_of(problem, block_n) <= warpgroups::fragment_limit(consumers) &&
+                      layout_of(problem, consumers, block_n, 2).shared_bytes() <= device.shared_per_block;
+    if (fits && is_tried(problem, block_n)) longest = block_n;
+  }
+  return longest;
 }
 
 class FlashFwdSm90 final : public Family {
@@ -36,35 +66,37 @@ class FlashFwdSm90 final : public Family {
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
     if (problem.operation != Operation::forward) return "computes the forward pass only";
-    return flash::missing_warpgroups_reason(problem, device);
+    constexpr int64_t kColumns = 8;  // of a product, and 16 bytes of a row
+    return flash::missing_warpgroups_reason(problem, device, kColumns);
   }
 
-  ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {
-    const bool narrow = std::max(problem.head_dim, problem.head_dim_v) == 64;
+  ConfigSpace space(const Problem& problem, const DeviceSpec& device) const override {
+    const bool narrow = is_narrow(problem);
     return ConfigSpace(
         {{"BLOCK_M", {128, 192}, "query rows of a tile, 64 for each consumer warpgroup"},
-         {"BLOCK_N", {64, 80, 96, 112, 128, 144, 160, 176, 192}, "keys of a step"},
+         {"BLOCK_N", {std::begin(kSteps), std::end(kSteps)}, "keys of a step"},
          {"STAGES", {2, 3}, "K and V tiles in flight"},
          {"TAKE_TURNS", {0, 1}, "consumers start their products one after the other"},
          {"PERSISTENT", {0, 1}, "a block computes several tiles"}},
         {{"fragments fit the registers of a consumer",
           [problem](const Config& config) {
-            return fragments_of(problem, config) <= warpgroups::fragment_limit(consumers_of(config));
+            return fragments_of(problem, config.at("BLOCK_N")) <=
+                   warpgroups::fragment_limit(consumers_of(config));
           }},
          // The next ones keep the space small.
-         {"steps are long: fragments take most of the registers",
-          [problem](const Config& config) {
-            const int fragments = fragments_of(problem, config);
-            const int least = consumers_of(config) == 3 ? 124 : problem.head_dim_v == 64 ? 128 : 156;
-            return fragments >= least;
+         {"steps are long: two thirds of the longest that fits, and three consumers' the longest",
+          [problem, longest_of_two = longest_step(problem, device, 2),
+           longest_of_three = longest_step(problem, device, 3)](const Config& config) {
+            const int block_n = config.at("BLOCK_N");
+            return consumers_of(config) == 3 ? block_n == longest_of_three
+                                             : 3 * block_n >= 2 * longest_of_two;
           }},
          {"a third tile in flight is for short rows and steps",
           [narrow](const Config& config) {
             return config.at("STAGES") == 2 || (narrow && config.at("BLOCK_N") <= 128);
           }},
-         {"of short rows, 144 or 176 keys a step are not tried", [narrow](const Config& config) {
-            return !narrow || (config.at("BLOCK_N") != 144 && config.at("BLOCK_N") != 176);
-          }}});
+         {"of short rows, 144 or 176 keys a step are not tried",
+          [problem](const Config& config) { return is_tried(problem, config.at("BLOCK_N")); }}});
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
@@ -109,8 +141,9 @@ double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& con
   // A causal tile also computes the half-masked blocks at its boundary.
   const double steps = visible * static_cast<double>(problem.seqlen_kv) / block_n +
                        (problem.mask != Mask::none ? 0.5 * block_m / block_n + 0.5 : 0.5);
-  const double products = block_m * block_n * static_cast<double>(problem.head_dim + problem.head_dim_v) /
-                          warpgroups::kProductsPerCycle;
+  // Products over columns go in steps of 16.
+  const double columns = std::ceil(static_cast<double>(problem.head_dim) / 16) * 16 + output_columns(problem);
+  const double products = block_m * block_n * columns / warpgroups::kProductsPerCycle;
   const double exponentials = block_m * block_n / 16;
   const double step_cycles = std::max(products, exponentials) + 0.2 * std::min(products, exponentials) + 100;
   // Before the first step a block waits for its copies; one that goes on has had them brought meanwhile.
@@ -135,7 +168,7 @@ bool describe_inputs(FlashFwdSm90Params& params, const Inputs& inputs, const Pro
   const auto describe = [&](TensorMap& map, const FlashTensor& tensor, int64_t heads, int64_t rows,
                             int64_t columns, int box_rows) {
     return flash::describe_panels(map, *shape.tensor_maps, problem.dtype, tensor,
-                                  {arguments.batch, heads, rows, columns}, box_rows);
+                                  {arguments.batch, heads, rows, columns}, box_rows, PanelCopies::one);
   };
   return describe(params.q_map, inputs.q, problem.heads_q, arguments.seqlen_q, problem.head_dim,
                   warpgroups::kRows) &&

@@ -79,6 +79,8 @@ TEST_CASE("flash_fwd_sm90 describes Q, K and V to the copy engine, or leaves the
   CHECK(asked[1].rows == 500);
   CHECK(asked[1].heads == 2);
   CHECK(asked[2].columns == 64);
+  for (const PanelTensor& tensor : asked)
+    CHECK(tensor.copies == PanelCopies::one);
   const FlashFwdSm90Params params = packing.params();
   CHECK(params.diagonal == 200);
   CHECK(params.heads_per_kv == 4);
@@ -94,6 +96,30 @@ TEST_CASE("flash_fwd_sm90 describes Q, K and V to the copy engine, or leaves the
   REQUIRE(other);
   CHECK(other->family == &flash_fwd_family());
   CHECK(other->config.at("TENSOR_COPIES") == 0);
+}
+
+TEST_CASE("flash_fwd_sm90 describes columns that are no whole panels, and leaves unaligned rows to others") {
+  Packing packing;
+  packing.problem.head_dim = packing.problem.head_dim_v = 72;
+  const auto dense = [](uintptr_t address, int64_t heads, int64_t rows) {
+    return TensorView{at(address), {heads * rows * 72, rows * 72, 72, 1}};
+  };
+  packing.arguments.q = dense(0x10000, 8, 300);
+  packing.arguments.k = dense(0x20000, 2, 500);
+  packing.arguments.v = dense(0x30000, 2, 500);
+  packing.arguments.o = dense(0x40000, 8, 300);
+  REQUIRE(packing.pack());
+  REQUIRE(packing.encoder.asked.size() == 3);
+  for (const PanelTensor& tensor : packing.encoder.asked) {
+    CHECK(tensor.columns == 72);
+    CHECK(tensor.row_stride == 72);
+    CHECK(tensor.panels() == 2);
+    CHECK(tensor.box_panels() == 1);
+  }
+  // Q, two tiles of K and of V, each of two panels, and the barriers.
+  CHECK(packing.launch.shared_bytes == 2 * (2 * 64 + 2 * 2 * 144) * 128 + 8 * (2 * 2 + 4 * 2 + 2));
+  packing.arguments.k.stride[2] = 76;
+  CHECK_FALSE(packing.pack());
 }
 
 TEST_CASE("flash_fwd_sm90 launches as many blocks as there are multiprocessors, or one for each tile") {
