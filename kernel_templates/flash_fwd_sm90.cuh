@@ -28,9 +28,6 @@
 #ifndef TAKE_TURNS
 #define TAKE_TURNS 0  // 1: consumers start their products one after the other
 #endif
-#ifndef STAGE_OUTPUT
-#define STAGE_OUTPUT 0  // 1: outputs go through shared memory, and the copy engine stores them
-#endif
 #ifndef PERSISTENT
 #define PERSISTENT 1  // 1: a block computes several tiles, one after the other; 0: one
 #endif
@@ -41,7 +38,7 @@
 #define ELEMENT_BYTES 2
 #endif
 #ifndef HEAD_DIM
-#define HEAD_DIM 64  // of q and k
+#define HEAD_DIM 64  // of q and k, a multiple of 8
 #endif
 #ifndef HEAD_DIM_V
 #define HEAD_DIM_V HEAD_DIM  // of v and o
@@ -68,18 +65,23 @@ namespace attune {
 using Element = ELEMENT;
 
 constexpr int kConsumers = BLOCK_M / kWarpgroupRows;  // warpgroups
-constexpr FlashFwdSm90Layout kLayout{HEAD_DIM, HEAD_DIM_V, kConsumers, BLOCK_N, STAGES, STAGE_OUTPUT != 0};
+constexpr FlashFwdSm90Layout kLayout{HEAD_DIM, HEAD_DIM_V, kConsumers, BLOCK_N, STAGES};
+constexpr bool kStagesOutput = FlashFwdSm90Layout::stages_output(HEAD_DIM, HEAD_DIM_V);
 constexpr int kN = BLOCK_N / 8;  // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
 static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
+static_assert(HEAD_DIM % 8 == 0 && HEAD_DIM_V % 8 == 0, "products take eight columns at a time");
 
-using TileQ = PanelTile<Element, HEAD_DIM, kWarpgroupRows>;
-using TileK = PanelTile<Element, HEAD_DIM, BLOCK_N>;
-using TileV = PanelTile<Element, HEAD_DIM_V, BLOCK_N>;
-using TileO = PanelTile<Element, HEAD_DIM_V, kWarpgroupRows>;
+// Panels are whole in shared memory: columns beyond the head dimension are zeros.
+constexpr int kColumns = 64 * FlashFwdSm90Layout::panels(HEAD_DIM);
+constexpr int kColumnsV = 64 * FlashFwdSm90Layout::panels(HEAD_DIM_V);
+using TileQ = PanelTile<Element, kColumns, kWarpgroupRows>;
+using TileK = PanelTile<Element, kColumns, BLOCK_N>;
+using TileV = PanelTile<Element, kColumnsV, BLOCK_N>;
+using TileO = PanelTile<Element, kColumnsV, kWarpgroupRows>;
 using Position = RingPosition<STAGES>;
 using Barriers = RingBarriers<STAGES>;
-using Output = WarpgroupSum<HEAD_DIM_V>;
+using Output = WarpgroupSum<FlashFwdSm90Layout::output_columns(HEAD_DIM_V)>;
 using Statistics = RowStatistics<float, 1>;
 using Scores = float[1][kN][4];
 constexpr float kLn2 = 0.6931471805599453f;
@@ -125,6 +127,15 @@ ATTUNE_FN int steps_of(const TileCoordinates& tile, const FlashFwdSm90Params& pa
   return blocks > 0 ? blocks : 1;
 }
 
+// Starts copying a tile's rows from `row` on, panel by panel.
+template <int ROW_CHUNKS, int ROWS>
+ATTUNE_FN void copy_tile(const SharedTile<Element, ROW_CHUNKS, ROWS>& tile, const TensorMap& map,
+                         Shared<u64> barrier, int row, int head, int batch) {
+  ATTUNE_UNROLL
+  for (int panel = 0; panel < ROW_CHUNKS / 8; ++panel)
+    copy_panel(tile.data + panel * tile.kPanelElements, map, barrier, panel, row, head, batch);
+}
+
 // Has everything copied that the consumers use, in the order of their use. One thread does it.
 struct Producer {
   const FlashFwdSm90Params& params;
@@ -157,8 +168,8 @@ struct Producer {
       const RingBarriers<1> q = memory.q_barriers(consumer);
       q.await_empty(at_q);
       mbarrier_expect(q.full(at_q), kLayout.q_tile_bytes());
-      copy_tensor(memory.q(consumer).data, params.q_map, q.full(at_q),
-                  tile.first_row + kWarpgroupRows * consumer, tile.head, tile.batch);
+      copy_tile(memory.q(consumer), params.q_map, q.full(at_q), tile.first_row + kWarpgroupRows * consumer,
+                tile.head, tile.batch);
     }
     at_q.advance();
   }
@@ -166,14 +177,14 @@ struct Producer {
     const Barriers k = memory.k_barriers();
     k.await_empty(at_k);
     mbarrier_expect(k.full(at_k), kLayout.k_tile_bytes());
-    copy_tensor(memory.k(at_k.slot).data, params.k_map, k.full(at_k), first_key, kv_head, batch);
+    copy_tile(memory.k(at_k.slot), params.k_map, k.full(at_k), first_key, kv_head, batch);
     at_k.advance();
   }
   ATTUNE_FN void load_values(int first_key, int kv_head, int batch) {
     const Barriers v = memory.v_barriers();
     v.await_empty(at_v);
     mbarrier_expect(v.full(at_v), kLayout.v_tile_bytes());
-    copy_tensor(memory.v(at_v.slot).data, params.v_map, v.full(at_v), first_key, kv_head, batch);
+    copy_tile(memory.v(at_v.slot), params.v_map, v.full(at_v), first_key, kv_head, batch);
     at_v.advance();
   }
 };
@@ -237,7 +248,7 @@ struct Consumer {
       }
       tile = next_tile;
     }
-    if constexpr (STAGE_OUTPUT != 0) finish_stores();
+    if constexpr (kStagesOutput) finish_stores();
   }
 
  private:
@@ -246,7 +257,7 @@ struct Consumer {
     memory.q_barriers(self).await_full(at_q);
     memory.k_barriers().await_full(at_k);
     warpgroup_arrive();
-    start_scores(score, memory.q(self), memory.k(at_k.slot));
+    start_scores<HEAD_DIM>(score, memory.q(self), memory.k(at_k.slot));
     warpgroup_commit();
   }
   // P · V of the step whose scores are exponentiated.
@@ -328,12 +339,13 @@ struct Consumer {
     ATTUNE_UNROLL
     for (int i = 0; i < 2; ++i)
       factor[i] = rows.sum[i] == 0 ? 0.0f : reciprocal_approximate(rows.sum[i]);
-    if constexpr (STAGE_OUTPUT != 0) {
+    if constexpr (kStagesOutput) {
       reclaim_tile();
       start_store(params.o_map, memory.o(self), output, factor, group_row, tile.head, tile.batch);
     } else {
-      store_rows(output, factor, output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
-                 params.o.row_stride, params.seqlen_q - warp_row);
+      store_rows<HEAD_DIM_V>(output, factor,
+                             output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
+                             params.o.row_stride, params.seqlen_q - warp_row);
     }
     if (params.lse == nullptr || lane_index() % 4 != 0) return;
     const Global<float> lse =

@@ -5,20 +5,29 @@ namespace attune {
 
 // Shared memory, from byte 0:
 //   Q [consumers][64] | O [consumers][64] | K ring [stages][block_n] | V ring [stages][block_n] | barriers
-// O is there only where it is staged.
-// Tiles are in panels of 64 columns (tile/shared_tile.cuh).
+// O is there only where it is staged. Tiles are in panels of 64 columns (tile/shared_tile.cuh), the last of
+// which may be partial.
 struct FlashFwdSm90Layout {
-  int head_dim;    // of q and k, a multiple of 64
+  int head_dim;    // of q and k, a multiple of 8
   int head_dim_v;  // of v and o, too
   int consumers;   // warpgroups of 64 query rows
   int block_n;     // keys of a step
   int stages;      // K and V tiles in flight
-  bool stages_output;
 
-  constexpr int q_tile_bytes() const { return 2 * 64 * head_dim; }
-  constexpr int k_tile_bytes() const { return 2 * block_n * head_dim; }
-  constexpr int v_tile_bytes() const { return 2 * block_n * head_dim_v; }
-  constexpr int o_tile_bytes() const { return stages_output ? 2 * 64 * head_dim_v : 0; }
+  static constexpr int panels(int columns) { return (columns + 63) / 64; }
+  // Columns of the output that are computed: the head dimension itself, the N of P · V.
+  static constexpr int output_columns(int head_dim_v) { return head_dim_v; }
+
+  constexpr int q_tile_bytes() const { return 128 * 64 * panels(head_dim); }
+  constexpr int k_tile_bytes() const { return 128 * block_n * panels(head_dim); }
+  constexpr int v_tile_bytes() const { return 128 * block_n * panels(head_dim_v); }
+  // Outputs go through shared memory where Q, K and V leave room for them.
+  static constexpr bool stages_output(int head_dim, int head_dim_v) {
+    return panels(head_dim) <= 2 && panels(head_dim_v) <= 2;
+  }
+  constexpr int o_tile_bytes() const {
+    return stages_output(head_dim, head_dim_v) ? 128 * 64 * panels(head_dim_v) : 0;
+  }
 
   constexpr int q_offset(int consumer) const { return consumer * q_tile_bytes(); }
   constexpr int o_offset(int consumer) const { return q_offset(consumers) + consumer * o_tile_bytes(); }

@@ -6,9 +6,9 @@
 #include "isa/tensor_map.h"
 
 struct FlashFwdSm90Params {
-  // Of tensors as [batch, head, panel of 64 columns, row, column], in boxes of 64 rows (Q) or BLOCK_N rows.
+  // For copies of single panels, in boxes of 64 rows (Q) or BLOCK_N rows.
   TensorMap q_map, k_map, v_map;
-  TensorMap o_map;  // of single panels, in boxes of 64 rows; where outputs are staged
+  TensorMap o_map;   // the same of O, in boxes of 64 rows
   FlashTensor o;     // every row starts on a boundary of 16 bytes
   void* lse;         // [batch, heads_q, seqlen_q], dense, f32; null: not written
   float scale;       // of the scores

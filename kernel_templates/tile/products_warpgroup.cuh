@@ -21,15 +21,17 @@ ATTUNE_FN constexpr u32 bytes_to_step(int step) {
   return static_cast<u32>(step / 4 * PANEL_ROWS * 128 + step % 4 * 32);
 }
 
-// score = A · B' over all columns of both: A is 64 rows of a tile, B a whole one.
-template <int N, typename T, int ROW_CHUNKS, int ROWS_A, int ROWS_B>
+// score = A · B' over the first COLUMNS columns of both (0: all), in steps of 16: A is 64 rows of a tile, B a
+// whole one.
+template <int COLUMNS = 0, int N, typename T, int ROW_CHUNKS, int ROWS_A, int ROWS_B>
 ATTUNE_FN void start_scores(float (&score)[1][N][4], const SharedTile<T, ROW_CHUNKS, ROWS_A>& a,
                             const SharedTile<T, ROW_CHUNKS, ROWS_B>& b) {
   static_assert(8 * N == ROWS_B, "a column of scores for each row of B");
+  constexpr int kSteps = COLUMNS > 0 ? (COLUMNS + 15) / 16 : ROW_CHUNKS / 2;
   const u64 rows = matrix_descriptor(a.data.address(), 0);
   const u64 columns = matrix_descriptor(b.data.address(), 0);
   ATTUNE_UNROLL
-  for (int step = 0; step < ROW_CHUNKS / 2; ++step) {
+  for (int step = 0; step < kSteps; ++step) {
     multiply_warpgroup<T, false>(score[0], advance(rows, bytes_to_step<ROWS_A>(step)),
                                  advance(columns, bytes_to_step<ROWS_B>(step)), step > 0);
   }
@@ -67,7 +69,7 @@ ATTUNE_FN void clear(WarpgroupSum<DIM>& sum) {
   }
 }
 
-// sum += A · B over all rows of B.
+// sum += A · B over all rows of B and its first DIM columns.
 template <int DIM, int N, typename T, int ROW_CHUNKS, int ROWS>
 ATTUNE_FN void start_sum(WarpgroupSum<DIM>& sum, const PackedScores<N>& a,
                          const SharedTile<T, ROW_CHUNKS, ROWS>& b) {

@@ -45,16 +45,18 @@ bool has_tensor_copies(const Problem& problem, const DeviceSpec& device) {
          problem.head_dim_v % PanelTensor::kPanelColumns == 0;
 }
 
-std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device) {
-  if (device.arch == "sm_90a" && has_tensor_copies(problem, device)) return {};
+std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device, int64_t unit) {
+  if (device.arch == "sm_90a" && size_of(problem.dtype) == 2 && problem.head_dim % unit == 0 &&
+      problem.head_dim_v % unit == 0)
+    return {};
   return fmt::format(
       "needs sm_90a, 16-bit elements and head dimensions that are multiples of {}: there are {}, {}, {} and "
       "{}",
-      PanelTensor::kPanelColumns, device.arch, name_of(problem.dtype), problem.head_dim, problem.head_dim_v);
+      unit, device.arch, name_of(problem.dtype), problem.head_dim, problem.head_dim_v);
 }
 
 bool describe_panels(TensorMap& map, const TensorMapEncoder& encoder, DType dtype, const FlashTensor& tensor,
-                     const std::array<int64_t, 4>& shape, int box_rows) {
+                     const std::array<int64_t, 4>& shape, int box_rows, PanelCopies copies) {
   return encoder.encode(map, {.data = tensor.data,
                               .dtype = dtype,
                               .batch = shape[0],
@@ -64,7 +66,8 @@ bool describe_panels(TensorMap& map, const TensorMapEncoder& encoder, DType dtyp
                               .row_stride = tensor.row_stride,
                               .head_stride = tensor.head_stride,
                               .batch_stride = tensor.batch_stride,
-                              .box_rows = box_rows});
+                              .box_rows = box_rows,
+                              .copies = copies});
 }
 
 std::string element_name(DType dtype) {

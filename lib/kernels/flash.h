@@ -67,12 +67,14 @@ std::string missing_products_reason(DType dtype, const DeviceSpec& device);
 bool has_tensor_copies(const Problem& problem, const DeviceSpec& device);
 
 // Empty when warpgroups of the device can multiply the problem's tiles, as far as the problem tells; else why
-// not.
-std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device);
+// not. `unit`: what head dimensions must be multiples of.
+std::string missing_warpgroups_reason(const Problem& problem, const DeviceSpec& device,
+                                      int64_t unit = PanelTensor::kPanelColumns);
 
 // Describes [batch, heads, rows, columns] to the copy engine; false when it cannot bring them.
 bool describe_panels(TensorMap& map, const TensorMapEncoder& encoder, DType dtype, const FlashTensor& tensor,
-                     const std::array<int64_t, 4>& shape, int box_rows);
+                     const std::array<int64_t, 4>& shape, int box_rows,
+                     PanelCopies copies = PanelCopies::all);
 
 // The dtype's name in templates.
 std::string element_name(DType dtype);

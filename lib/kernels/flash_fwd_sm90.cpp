@@ -17,17 +17,52 @@ int consumers_of(const Config& config) {
   return config.at("BLOCK_M") / warpgroups::kRows;
 }
 
-FlashFwdSm90Layout layout_of(const Problem& problem, const Config& config) {
+FlashFwdSm90Layout layout_of(const Problem& problem, int consumers, int block_n, int stages) {
   return {.head_dim = static_cast<int>(problem.head_dim),
           .head_dim_v = static_cast<int>(problem.head_dim_v),
-          .consumers = consumers_of(config),
-          .block_n = config.at("BLOCK_N"),
-          .stages = config.at("STAGES")};
+          .consumers = consumers,
+          .block_n = block_n,
+          .stages = stages};
+}
+FlashFwdSm90Layout layout_of(const Problem& problem, const Config& config) {
+  return layout_of(problem, consumers_of(config), config.at("BLOCK_N"), config.at("STAGES"));
+}
+
+int output_columns(const Problem& problem) {
+  return FlashFwdSm90Layout::output_columns(static_cast<int>(problem.head_dim_v));
+}
+
+bool stages_output(const Problem& problem) {
+  return FlashFwdSm90Layout::stages_output(static_cast<int>(problem.head_dim),
+                                           static_cast<int>(problem.head_dim_v));
 }
 
 // The output, scores, and the packed probabilities of the step before.
-int fragments_of(const Problem& problem, const Config& config) {
-  return static_cast<int>(problem.head_dim_v) / 2 + config.at("BLOCK_N") * 3 / 4;
+int fragments_of(const Problem& problem, int block_n) {
+  return output_columns(problem) / 2 + block_n * 3 / 4;
+}
+
+constexpr int kSteps[] = {64, 80, 96, 112, 128, 144, 160, 176, 192};
+
+bool is_narrow(const Problem& problem) {
+  return std::max(problem.head_dim, problem.head_dim_v) <= PanelTensor::kPanelColumns;
+}
+
+// Of short rows, 144 or 176 keys a step are not tried: that keeps the space small.
+bool is_tried(const Problem& problem, int block_n) {
+  return !is_narrow(problem) || (block_n != 144 && block_n != 176);
+}
+
+// The most keys a step may have: their fragments fit the registers of a consumer, two tiles in flight the
+// shared memory.
+int longest_step(const Problem& problem, const DeviceSpec& device, int consumers) {
+  int longest = 0;
+  for (const int block_n : kSteps) {
+    const bool fits = fragments_of(problem, block_n) <= warpgroups::fragment_limit(consumers) &&
+                      layout_of(problem, consumers, block_n, 2).shared_bytes() <= device.shared_per_block;
+    if (fits && is_tried(problem, block_n)) longest = block_n;
+  }
+  return longest;
 }
 
 class FlashFwdSm90 final : public Family {
@@ -37,35 +72,37 @@ class FlashFwdSm90 final : public Family {
 
   std::string inapplicable_reason(const Problem& problem, const DeviceSpec& device) const override {
     if (problem.operation != Operation::forward) return "computes the forward pass only";
-    return flash::missing_warpgroups_reason(problem, device);
+    constexpr int64_t kColumns = 8;  // of a product, and 16 bytes of a row
+    return flash::missing_warpgroups_reason(problem, device, kColumns);
   }
 
-  ConfigSpace space(const Problem& problem, const DeviceSpec&) const override {
-    const bool narrow = std::max(problem.head_dim, problem.head_dim_v) == 64;
+  ConfigSpace space(const Problem& problem, const DeviceSpec& device) const override {
+    const bool narrow = is_narrow(problem);
     return ConfigSpace(
         {{"BLOCK_M", {128, 192}, "query rows of a tile, 64 for each consumer warpgroup"},
-         {"BLOCK_N", {64, 80, 96, 112, 128, 144, 160, 176, 192}, "keys of a step"},
+         {"BLOCK_N", {std::begin(kSteps), std::end(kSteps)}, "keys of a step"},
          {"STAGES", {2, 3}, "K and V tiles in flight"},
          {"TAKE_TURNS", {0, 1}, "consumers start their products one after the other"},
          {"PERSISTENT", {0, 1}, "a block computes several tiles"}},
         {{"fragments fit the registers of a consumer",
           [problem](const Config& config) {
-            return fragments_of(problem, config) <= warpgroups::fragment_limit(consumers_of(config));
+            return fragments_of(problem, config.at("BLOCK_N")) <=
+                   warpgroups::fragment_limit(consumers_of(config));
           }},
          // The next ones keep the space small.
-         {"steps are long: fragments take most of the registers",
-          [problem](const Config& config) {
-            const int fragments = fragments_of(problem, config);
-            const int least = consumers_of(config) == 3 ? 124 : problem.head_dim_v == 64 ? 128 : 156;
-            return fragments >= least;
+         {"steps are long: two thirds of the longest that fits, and three consumers' the longest",
+          [problem, longest_of_two = longest_step(problem, device, 2),
+           longest_of_three = longest_step(problem, device, 3)](const Config& config) {
+            const int block_n = config.at("BLOCK_N");
+            return consumers_of(config) == 3 ? block_n == longest_of_three
+                                             : 3 * block_n >= 2 * longest_of_two;
           }},
          {"a third tile in flight is for short rows and steps",
           [narrow](const Config& config) {
             return config.at("STAGES") == 2 || (narrow && config.at("BLOCK_N") <= 128);
           }},
-         {"of short rows, 144 or 176 keys a step are not tried", [narrow](const Config& config) {
-            return !narrow || (config.at("BLOCK_N") != 144 && config.at("BLOCK_N") != 176);
-          }}});
+         {"of short rows, 144 or 176 keys a step are not tried",
+          [problem](const Config& config) { return is_tried(problem, config.at("BLOCK_N")); }}});
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
@@ -110,8 +147,9 @@ double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& con
   // A causal tile also computes the half-masked blocks at its boundary.
   const double steps = visible * static_cast<double>(problem.seqlen_kv) / block_n +
                        (problem.mask != Mask::none ? 0.5 * block_m / block_n + 0.5 : 0.5);
-  const double products = block_m * block_n * static_cast<double>(problem.head_dim + problem.head_dim_v) /
-                          warpgroups::kProductsPerCycle;
+  // Products over columns go in steps of 16.
+  const double columns = std::ceil(static_cast<double>(problem.head_dim) / 16) * 16 + output_columns(problem);
+  const double products = block_m * block_n * columns / warpgroups::kProductsPerCycle;
   const double exponentials = block_m * block_n / 16;
   const double step_cycles = std::max(products, exponentials) + 0.2 * std::min(products, exponentials) + 100;
   // Before the first step a block waits for its copies; one that goes on has had them brought meanwhile.
@@ -125,25 +163,27 @@ double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& con
   return idle * (waves < 8 ? std::ceil(waves) : waves) * tile_cycles / device.clock_hz;
 }
 
-struct Inputs {
-  FlashTensor q, k, v;
+struct Tensors {
+  FlashTensor q, k, v, o;
 };
 
-// Describes them to the copy engine; false when it cannot bring them.
-bool describe_inputs(FlashFwdSm90Params& params, const Inputs& inputs, const Problem& problem,
-                     const LaunchShape& shape, const Arguments& arguments) {
+// Describes them to the copy engine; false when it cannot move them.
+bool describe_tensors(FlashFwdSm90Params& params, const Tensors& tensors, const Problem& problem,
+                      const LaunchShape& shape, const Arguments& arguments) {
   if (!shape.tensor_maps) return false;
   const auto describe = [&](TensorMap& map, const FlashTensor& tensor, int64_t heads, int64_t rows,
                             int64_t columns, int box_rows) {
     return flash::describe_panels(map, *shape.tensor_maps, problem.dtype, tensor,
-                                  {arguments.batch, heads, rows, columns}, box_rows);
+                                  {arguments.batch, heads, rows, columns}, box_rows, PanelCopies::one);
   };
-  return describe(params.q_map, inputs.q, problem.heads_q, arguments.seqlen_q, problem.head_dim,
+  return describe(params.q_map, tensors.q, problem.heads_q, arguments.seqlen_q, problem.head_dim,
                   warpgroups::kRows) &&
-         describe(params.k_map, inputs.k, problem.heads_kv, arguments.seqlen_kv, problem.head_dim,
+         describe(params.k_map, tensors.k, problem.heads_kv, arguments.seqlen_kv, problem.head_dim,
                   shape.box_rows) &&
-         describe(params.v_map, inputs.v, problem.heads_kv, arguments.seqlen_kv, problem.head_dim_v,
-                  shape.box_rows);
+         describe(params.v_map, tensors.v, problem.heads_kv, arguments.seqlen_kv, problem.head_dim_v,
+                  shape.box_rows) &&
+         (!stages_output(problem) || describe(params.o_map, tensors.o, problem.heads_q, arguments.seqlen_q,
+                                              problem.head_dim_v, warpgroups::kRows));
 }
 
 TilesToWalk tiles_of(const Problem& problem, const LaunchShape& shape, const Arguments& arguments) {
@@ -162,11 +202,12 @@ bool FlashFwdSm90::pack(const Problem& problem, const LaunchShape& shape, const 
                         Launch& launch) const {
   const int64_t batch = arguments.batch, nq = arguments.seqlen_q, nk = arguments.seqlen_kv;
   const size_t element = size_of(problem.dtype);
-  const Inputs inputs{.q = flash::tensor_of(arguments.q, batch, problem.heads_q, nq),
-                      .k = flash::tensor_of(arguments.k, batch, problem.heads_kv, nk),
-                      .v = flash::tensor_of(arguments.v, batch, problem.heads_kv, nk)};
+  const Tensors tensors{.q = flash::tensor_of(arguments.q, batch, problem.heads_q, nq),
+                        .k = flash::tensor_of(arguments.k, batch, problem.heads_kv, nk),
+                        .v = flash::tensor_of(arguments.v, batch, problem.heads_kv, nk),
+                        .o = flash::tensor_of(arguments.o, batch, problem.heads_q, nq)};
   auto& params = launch.begin_parameters<FlashFwdSm90Params>();
-  params.o = flash::tensor_of(arguments.o, batch, problem.heads_q, nq);
+  params.o = tensors.o;
   params.lse = arguments.lse;
   params.scale = static_cast<float>(arguments.scale);
   params.scale_log2 = static_cast<float>(arguments.scale * flash::kLog2E);
@@ -187,11 +228,11 @@ bool FlashFwdSm90::pack(const Problem& problem, const LaunchShape& shape, const 
   params.walk = shape.persistent ? persistent_walk(tiles, blocks) : single_walk(tiles);
   constexpr unsigned kAll = 15;
   const unsigned aligned =
-      flash::aligned_bit(inputs.q, element, 0) | flash::aligned_bit(inputs.k, element, 1) |
-      flash::aligned_bit(inputs.v, element, 2) | flash::aligned_bit(params.o, element, 3);
+      flash::aligned_bit(tensors.q, element, 0) | flash::aligned_bit(tensors.k, element, 1) |
+      flash::aligned_bit(tensors.v, element, 2) | flash::aligned_bit(tensors.o, element, 3);
   if (aligned != kAll) return false;
   // Every tile has a step, for which there must be keys.
-  return nk > 0 && describe_inputs(params, inputs, problem, shape, arguments);
+  return nk > 0 && describe_tensors(params, tensors, problem, shape, arguments);
 }
 
 }  // namespace

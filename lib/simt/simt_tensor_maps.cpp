@@ -32,9 +32,8 @@ bool SimtTensorMaps::encode(TensorMap& map, const PanelTensor& tensor) const noe
   const bool describable = (whole_panels || tensor.copies == PanelCopies::one) && tensor.columns > 0 &&
                            reinterpret_cast<uintptr_t>(tensor.data) % kAddressUnit == 0 && tensor.rows > 0 &&
                            tensor.rows <= kMostRows && tensor.box_rows > 0 &&
-                           tensor.box_rows <= kMostBoxRows &&
-                           is_stride(tensor.row_stride) && is_stride(tensor.head_stride) &&
-                           is_stride(tensor.batch_stride);
+                           tensor.box_rows <= kMostBoxRows && is_stride(tensor.row_stride) &&
+                           is_stride(tensor.head_stride) && is_stride(tensor.batch_stride);
   if (!describable) return false;
   const EncodedMap encoded{kMagic, tensor};
   std::memcpy(&map, &encoded, sizeof(encoded));

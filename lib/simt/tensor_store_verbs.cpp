@@ -36,7 +36,8 @@ void store_tensor(attune_simt_thread* thread, const TensorMap* map, long long of
   const int self = worker.running();
   const PanelTensor* tensor = decode(*map);
   if (!tensor) worker.fault(self, site, "a tensor store by a map that nobody encoded");
-  if (tensor->copies != PanelCopies::one) worker.fault(self, site, "a tensor store of one panel by a map of all panels");
+  if (tensor->copies != PanelCopies::one)
+    worker.fault(self, site, "a tensor store of one panel by a map of all panels");
   constexpr int kAlignment = 1024;
   if (offset % kAlignment != 0) {
     worker.fault(

@@ -17,17 +17,41 @@ size_t fitting(const std::vector<Candidate>& candidates) {
       std::ranges::count_if(candidates, [](const Candidate& c) { return c.verdict.fits; }));
 }
 
+std::vector<Candidate> of_family(std::vector<Candidate> candidates, std::string_view name) {
+  std::erase_if(candidates, [&](const Candidate& candidate) { return candidate.family->name() != name; });
+  return candidates;
+}
+
 }  // namespace
 
-TEST_CASE("20 to 60 candidates fit for the common problems") {
+TEST_CASE("20 to 60 candidates of a family fit for the common problems") {
   for (const char* arch : {"sm_80", "sm_86", "sm_90"}) {
     for (const int64_t dim : {32, 64, 80, 96, 128}) {
       INFO(arch << " D=" << dim);
-      const size_t count = fitting(enumerate_candidates(attention(DType::bf16, dim), device(arch), {}));
-      CHECK(count >= 20);
-      CHECK(count <= 60);
+      const std::vector<Candidate> all = enumerate_candidates(attention(DType::bf16, dim), device(arch), {});
+      const size_t by_warpgroups = fitting(of_family(all, "flash_fwd_sm90"));
+      CHECK(fitting(all) >= 20);
+      CHECK(fitting(all) - by_warpgroups <= 60);
+      CHECK(by_warpgroups <= 30);
     }
   }
+}
+
+TEST_CASE("4 to 30 candidates of warpgroup products fit for every pair of multiples of 8") {
+  const DeviceSpec spec = device("sm_90");
+  for (int64_t dim = 8; dim <= 256; dim += 8) {
+    for (int64_t dim_v = 8; dim_v <= 256; dim_v += 8) {
+      INFO("D=" << dim << "/" << dim_v);
+      Problem problem = attention(DType::bf16, dim);
+      problem.head_dim_v = dim_v;
+      const size_t count = fitting(of_family(enumerate_candidates(problem, spec, {}), "flash_fwd_sm90"));
+      CHECK(count >= 4);
+      CHECK(count <= 30);
+    }
+  }
+  Problem odd = attention(DType::bf16, 64);
+  odd.head_dim_v = 68;
+  CHECK(of_family(enumerate_candidates(odd, spec, {}), "flash_fwd_sm90").empty());
 }
 
 TEST_CASE("candidates come sorted: those that fit by predicted time, then the others") {
@@ -74,7 +98,7 @@ TEST_CASE("Turing refuses bf16 with the numbers, and takes the other dtypes") {
   CHECK(enumerate_candidates(attention(DType::bf16, 64), turing, {}, &why_not).empty());
   CHECK(why_not ==
         "flash_fwd bf16 needs compute capability 8.0, the device has 7.5; flash_fwd_sm90 needs sm_90a, "
-        "16-bit elements and head dimensions that are multiples of 64: there are sm_75, bf16, 64 and 64; "
+        "16-bit elements and head dimensions that are multiples of 8: there are sm_75, bf16, 64 and 64; "
         "flash_bwd_delta computes "
         "backward_delta only; flash_bwd_dkv computes backward_dkv only; flash_bwd_dq computes backward_dq "
         "only; flash_bwd_dkv_sm90 computes backward_dkv only; flash_bwd_dq_sm90 computes backward_dq "

@@ -12,7 +12,7 @@ namespace {
 
 struct NotingEncoder final : TensorMapEncoder {
   mutable std::vector<PanelTensor> asked;
-  size_t encodes = 3;
+  size_t encodes = 4;
   bool encode(TensorMap&, const PanelTensor& tensor) const noexcept override {
     asked.push_back(tensor);
     return asked.size() <= encodes;
@@ -67,10 +67,10 @@ struct Packing {
 
 }  // namespace
 
-TEST_CASE("flash_fwd_sm90 describes Q, K and V to the copy engine, or leaves them to flash_fwd") {
+TEST_CASE("flash_fwd_sm90 describes Q, K, V and O to the copy engine, or leaves them to flash_fwd") {
   Packing packing;
   REQUIRE(packing.pack());
-  REQUIRE(packing.encoder.asked.size() == 3);
+  REQUIRE(packing.encoder.asked.size() == 4);
   const std::vector<PanelTensor>& asked = packing.encoder.asked;
   CHECK(asked[0].box_rows == 64);
   CHECK(asked[0].rows == 300);
@@ -79,6 +79,10 @@ TEST_CASE("flash_fwd_sm90 describes Q, K and V to the copy engine, or leaves the
   CHECK(asked[1].rows == 500);
   CHECK(asked[1].heads == 2);
   CHECK(asked[2].columns == 64);
+  CHECK(asked[3].data == at(0x40000));
+  CHECK(asked[3].box_rows == 64);
+  for (const PanelTensor& tensor : asked)
+    CHECK(tensor.copies == PanelCopies::one);
   const FlashFwdSm90Params params = packing.params();
   CHECK(params.diagonal == 200);
   CHECK(params.heads_per_kv.value == 4);
@@ -88,12 +92,44 @@ TEST_CASE("flash_fwd_sm90 describes Q, K and V to the copy engine, or leaves the
     (unaligned.arguments.*tensor).data = at(0x50002);
     CHECK_FALSE(unaligned.pack());
   }
-  packing.encoder.encodes = 2;
+  packing.encoder.encodes = 3;
   CHECK_FALSE(packing.pack());
   const std::optional<FamilyConfig> other = flash_fwd_sm90_family().fallback(packing.problem, packing.config);
   REQUIRE(other);
   CHECK(other->family == &flash_fwd_family());
   CHECK(other->config.at("TENSOR_COPIES") == 0);
+}
+
+TEST_CASE("flash_fwd_sm90 describes columns that are no whole panels, and leaves unaligned rows to others") {
+  Packing packing;
+  packing.problem.head_dim = packing.problem.head_dim_v = 72;
+  const auto dense = [](uintptr_t address, int64_t heads, int64_t rows) {
+    return TensorView{at(address), {heads * rows * 72, rows * 72, 72, 1}};
+  };
+  packing.arguments.q = dense(0x10000, 8, 300);
+  packing.arguments.k = dense(0x20000, 2, 500);
+  packing.arguments.v = dense(0x30000, 2, 500);
+  packing.arguments.o = dense(0x40000, 8, 300);
+  REQUIRE(packing.pack());
+  REQUIRE(packing.encoder.asked.size() == 4);
+  for (const PanelTensor& tensor : packing.encoder.asked) {
+    CHECK(tensor.columns == 72);
+    CHECK(tensor.row_stride == 72);
+    CHECK(tensor.panels() == 2);
+    CHECK(tensor.box_panels() == 1);
+  }
+  // Q and O, two tiles of K and of V, each of two panels, and the barriers.
+  CHECK(packing.launch.shared_bytes == 2 * (2 * 2 * 64 + 2 * 2 * 144) * 128 + 8 * (2 * 2 + 4 * 2 + 2));
+  packing.arguments.k.stride[2] = 76;
+  CHECK_FALSE(packing.pack());
+}
+
+TEST_CASE("flash_fwd_sm90 leaves outputs of long rows to its threads") {
+  Packing packing;
+  packing.problem.head_dim = 192;
+  packing.config.set("BLOCK_N", 112);
+  REQUIRE(packing.pack());
+  CHECK(packing.encoder.asked.size() == 3);
 }
 
 TEST_CASE("flash_fwd_sm90 launches as many blocks as there are multiprocessors, or one for each tile") {

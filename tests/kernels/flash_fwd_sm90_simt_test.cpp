@@ -38,10 +38,39 @@ TEST_CASE("flash_fwd_sm90 on simt is right for its tunables and head dimensions"
   check_flash_fwd(
       bench, {{problem_of(DType::bf16, 64, 64, Mask::causal), kernel_of(192, 128, 2, 1), kFew},
               {problem_of(DType::f16, 64, 64, Mask::none), kernel_of(128, 192, 3), kFew},
-              {problem_of(DType::f16, 128, 128, Mask::causal), kernel_of(128, 176, 2, 1, 0), kFew},
+              {problem_of(DType::f16, 128, 128, Mask::causal), kernel_of(128, 160, 2, 1, 0), kFew},
               {problem_of(DType::bf16, 128, 64, Mask::causal_top_left), kernel_of(128, 144, 2), kFew},
               {problem_of(DType::bf16, 192, 128, Mask::causal), kernel_of(128, 112, 2, 0, 0), {{97, 131}}},
               {problem_of(DType::bf16, 256, 256, Mask::causal), kernel_of(128, 80, 2), {{130, 203}}}});
+}
+
+TEST_CASE("flash_fwd_sm90 on simt is right for head dimensions that end within a panel", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  const std::vector<FlashFwdCase::Lengths> two = {{97, 131}, {203, 70}};
+  check_flash_fwd(bench,
+                  {{problem_of(DType::bf16, 72, 72, Mask::causal), kernel_of(128, 160, 2, 1), kFew},
+                   {problem_of(DType::f16, 96, 96, Mask::none), kernel_of(128, 144, 2, 0, 0), two},
+                   {problem_of(DType::bf16, 40, 40, Mask::causal), kernel_of(192, 128, 3), two},
+                   {problem_of(DType::f16, 8, 8, Mask::causal_top_left), kernel_of(192, 160, 2), two},
+                   {problem_of(DType::bf16, 96, 64, Mask::causal), kernel_of(128, 128, 2), two},
+                   {problem_of(DType::f16, 64, 104, Mask::none), kernel_of(128, 112, 2), two},
+                   {problem_of(DType::bf16, 72, 200, Mask::causal), kernel_of(128, 96, 2), {{97, 131}}},
+                   {problem_of(DType::bf16, 248, 8, Mask::none), kernel_of(128, 80, 2), {{97, 131}}}});
+}
+
+TEST_CASE("flash_fwd_sm90 on simt takes rows of 72 columns anywhere, in both layouts", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  Problem problem = problem_of(DType::bf16, 72, 72, Mask::causal);
+  problem.batch = 2;
+  problem.heads_q = 4;
+  problem.heads_kv = 2;
+  Problem transposed = problem;
+  transposed.layout = Layout::bshd;
+  const ForwardKernel kernel = kernel_of(128, 128, 2);
+  check_flash_fwd(bench, {{problem, kernel, {{150, 40}}},
+                          {transposed, kernel, {{131, 150}}},
+                          {transposed, kernel, {{131, 150}}, 1, Placement::broadcast},
+                          {problem, kernel, {{67, 83}}, 1, Placement::unaligned}});
 }
 
 TEST_CASE("flash_fwd_sm90 on simt takes rows that see no key, and both layouts", "[simt]") {

@@ -35,7 +35,7 @@ TEST_CASE("the same source gives the same image", "[simt]") {
 }
 
 TEST_CASE("a compiler's identity tells what decides the image", "[simt]") {
-  CHECK_THAT(HostCompiler("").identity(), StartsWith("simt abi 5 | ") && ContainsSubstring("-std=c++20"));
+  CHECK_THAT(HostCompiler("").identity(), StartsWith("simt abi 7 | ") && ContainsSubstring("-std=c++20"));
 }
 
 TEST_CASE("without a compiler the way out is named") {

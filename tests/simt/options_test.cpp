@@ -49,7 +49,7 @@ TEST_CASE("the simt backend takes the numbers of the architecture it stands for"
   CHECK(backend->device().name == "simt sm_86");
   CHECK(backend->device().shared_per_block == known_device("sm_86")->shared_per_block);
   CHECK_FALSE(backend->timings_mean_speed());
-  CHECK(backend->driver_version() == "simt 5");
+  CHECK(backend->driver_version() == "simt 7");
   CHECK(make_simt_backend("", "", {})->device().arch == "sm_90a");
   CHECK_THROWS_WITH(make_simt_backend("sm_11", "", {}), ContainsSubstring("sm_11"));
   CHECK_THROWS_WITH(make_simt_backend("", "theads=1", {}), ContainsSubstring("theads=1"));

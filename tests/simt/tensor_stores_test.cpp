@@ -28,7 +28,7 @@ struct Store {
   Store() : input(kBoxBytes / 2), tensor(kHeads * kRows * kRowStride, kUntouched) {
     for (size_t i = 0; i < input.size(); ++i)
       input[i] = static_cast<uint16_t>(i + 1);
-    encode(kRowStride, true);
+    encode(kRowStride, PanelCopies::one);
     launch.threads = 64;
     launch.params = {.input = input.data(), .second = &map, .output = tensor.data(), .n = 0};
     launch.input_bytes = 2 * input.size();
@@ -36,18 +36,18 @@ struct Store {
     launch.shared_bytes = 2 * kBoxBytes + 16;
   }
 
-  bool encode(int64_t row_stride, bool by_panel) {
+  bool encode(int64_t row_stride, PanelCopies copies, int64_t columns = kColumns) {
     return simt::SimtTensorMaps().encode(map, {.data = tensor.data(),
                                                .dtype = DType::bf16,
                                                .batch = 1,
                                                .heads = kHeads,
                                                .rows = kRows,
-                                               .columns = kColumns,
+                                               .columns = columns,
                                                .row_stride = row_stride,
                                                .head_stride = kRows * row_stride,
                                                .batch_stride = kHeads * kRows * row_stride,
                                                .box_rows = kBoxRows,
-                                               .copies = by_panel ? PanelCopies::one : PanelCopies::all});
+                                               .copies = copies});
   }
 };
 
@@ -260,7 +260,7 @@ TEST_CASE("a tensor store to where it cannot go, or from there, is reported", "[
                    {"to column 0 and row 0 of head 2 of sequence 0", "has 2 heads"});
   }
   SECTION("rows outside of the launch's tensors") {
-    REQUIRE(store.encode(kRowStride + 64, true));
+    REQUIRE(store.encode(kRowStride + 64, PanelCopies::one));
     check_reported(kReady + kStore, {"store of 128 bytes", "nearest tensor region, 1 of 2"}, store);
   }
   SECTION("between two swizzles") {
@@ -276,7 +276,7 @@ TEST_CASE("a tensor store to where it cannot go, or from there, is reported", "[
     check_reported(kReady + kStore, {"a tensor store by a map that nobody encoded"}, store);
   }
   SECTION("by a map of all panels") {
-    REQUIRE(store.encode(kRowStride, false));
+    REQUIRE(store.encode(kRowStride, PanelCopies::all, PanelTensor::kPanelColumns));
     check_reported(kReady + kStore, {"a tensor store of one panel by a map of all panels"}, store);
   }
 }
