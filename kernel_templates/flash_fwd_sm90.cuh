@@ -17,7 +17,7 @@
 
 // Tunables. The defaults make the file readable and compilable on its own.
 #ifndef BLOCK_M
-#define BLOCK_M 128  // query rows of a tile: 64 for each consumer warpgroup
+#define BLOCK_M 128  // query rows of a tile: 64 for each consumer warpgroup, one to three
 #endif
 #ifndef BLOCK_N
 #define BLOCK_N 128  // keys of a step (a multiple of 16)
@@ -26,7 +26,7 @@
 #define STAGES 2  // K and V tiles in flight
 #endif
 #ifndef TAKE_TURNS
-#define TAKE_TURNS 0  // 1: consumers start their products one after the other
+#define TAKE_TURNS 0  // 1: two or three consumers start their products one after the other
 #endif
 #ifndef PERSISTENT
 #define PERSISTENT 1  // 1: a block computes several tiles, one after the other; 0: one
@@ -66,10 +66,14 @@ using Element = ELEMENT;
 
 constexpr int kConsumers = BLOCK_M / kWarpgroupRows;  // warpgroups
 constexpr FlashFwdSm90Layout kLayout{HEAD_DIM, HEAD_DIM_V, kConsumers, BLOCK_N, STAGES};
-constexpr bool kStagesOutput = FlashFwdSm90Layout::stages_output(HEAD_DIM, HEAD_DIM_V);
+constexpr bool kStagesOutput = FlashFwdSm90Layout::stages_output(kConsumers, HEAD_DIM, HEAD_DIM_V);
+constexpr int kBlocks = FlashFwdSm90Layout::blocks(kConsumers, HEAD_DIM_V);  // of a multiprocessor
+// Registers of a consumer's thread once the producer has given up its own; 0: as many as it is launched with.
+constexpr int kClaimedRegisters = kConsumers == 3 ? 160 : kConsumers == 2 ? 240 : kBlocks == 2 ? 232 : 0;
 constexpr int kN = BLOCK_N / 8;  // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
 static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
+static_assert(kConsumers > 1 || TAKE_TURNS == 0, "one consumer has no one to take turns with");
 static_assert(HEAD_DIM % 8 == 0 && HEAD_DIM_V % 8 == 0, "products take eight columns at a time");
 
 // Panels are whole in shared memory: columns beyond the head dimension are zeros.
@@ -125,6 +129,13 @@ ATTUNE_FN int steps_of(const TileCoordinates& tile, const FlashFwdSm90Params& pa
   const int blocks = visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q,
                                                                    params.seqlen_kv, params.diagonal);
   return blocks > 0 ? blocks : 1;
+}
+
+ATTUNE_FN void prefetch_maps(const FlashFwdSm90Params& params) {
+  prefetch_map(params.q_map);
+  prefetch_map(params.k_map);
+  prefetch_map(params.v_map);
+  if constexpr (kStagesOutput) prefetch_map(params.o_map);
 }
 
 // Starts copying a tile's rows from `row` on, panel by panel.
@@ -364,22 +375,23 @@ struct Consumer {
 
 }  // namespace attune
 
-ATTUNE_KERNEL_ALONE(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + BLOCK_M / 64)) {
+ATTUNE_KERNEL_BLOCKS(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + attune::kConsumers), attune::kBlocks) {
   using namespace attune;
   require_shared_bytes(kLayout.shared_bytes());
   const Memory memory{dynamic_shared<Element>(0)};
   if (thread_index() == 0) {
+    if (params.seqlen_kv > 0) prefetch_maps(params);
     memory.init_barriers();
     mbarrier_init_fence();
   }
   block_barrier();
   if (warpgroup_index() == 0) {
-    release_registers<24>();
+    if constexpr (kClaimedRegisters > 0) release_registers<24>();
     if (thread_index() != 0) return;
     Producer producer{params, memory, {}, {}, {}};
     producer.load_tiles();
   } else {
-    claim_registers<kConsumers == 3 ? 160 : 240>();
+    if constexpr (kClaimedRegisters > 0) claim_registers<kClaimedRegisters>();
     Consumer consumer(params, memory, uniform_warpgroup_index() - 1);
     consumer.compute_tiles();
   }

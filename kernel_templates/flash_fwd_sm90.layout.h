@@ -18,15 +18,21 @@ struct FlashFwdSm90Layout {
   // Columns of the output that are computed: the head dimension itself, the N of P · V.
   static constexpr int output_columns(int head_dim_v) { return head_dim_v; }
 
+  // Blocks of a multiprocessor. One consumer leaves half of the registers to another block; products of more
+  // than 192 columns of output do not compile for so few at launch.
+  static constexpr int blocks(int consumers, int head_dim_v) {
+    return consumers == 1 && output_columns(head_dim_v) <= 192 ? 2 : 1;
+  }
+
   constexpr int q_tile_bytes() const { return 128 * 64 * panels(head_dim); }
   constexpr int k_tile_bytes() const { return 128 * block_n * panels(head_dim); }
   constexpr int v_tile_bytes() const { return 128 * block_n * panels(head_dim_v); }
   // Outputs go through shared memory where Q, K and V leave room for them.
-  static constexpr bool stages_output(int head_dim, int head_dim_v) {
-    return panels(head_dim) <= 2 && panels(head_dim_v) <= 2;
+  static constexpr bool stages_output(int consumers, int head_dim, int head_dim_v) {
+    return consumers > 1 && panels(head_dim) <= 2 && panels(head_dim_v) <= 2;
   }
   constexpr int o_tile_bytes() const {
-    return stages_output(head_dim, head_dim_v) ? 128 * 64 * panels(head_dim_v) : 0;
+    return stages_output(consumers, head_dim, head_dim_v) ? 128 * 64 * panels(head_dim_v) : 0;
   }
 
   constexpr int q_offset(int consumer) const { return consumer * q_tile_bytes(); }

@@ -9,9 +9,11 @@
 // Defines the kernel: one by-value struct of parameters, one-dimensional blocks of `threads`.
 #define ATTUNE_KERNEL(name, Params, threads) \
   extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params params)
-// The same where a block has a multiprocessor to itself, so that its warpgroups may share out the registers.
-#define ATTUNE_KERNEL_ALONE(name, Params, threads) \
-  extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Params params)
+// The same where so many blocks have a multiprocessor to themselves, and the warpgroups of each may share out
+// its part of the registers.
+#define ATTUNE_KERNEL_BLOCKS(name, Params, threads, blocks) \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Params params)
+#define ATTUNE_KERNEL_ALONE(name, Params, threads) ATTUNE_KERNEL_BLOCKS(name, Params, threads, 1)
 
 namespace attune {
 

@@ -12,14 +12,16 @@
 
 // The kernel's body follows as a function of one thread. The exported function takes the parameters by
 // address.
-#define ATTUNE_KERNEL(name, Params, threads)                                                            \
-  static void attune_simt_body(const Params& params);                                                   \
-  extern "C" __attribute__((visibility("default"))) void name(const void* parameters) {                 \
-    attune_simt_body(*static_cast<const Params*>(parameters));                                          \
-  }                                                                                                     \
-  extern "C" __attribute__((visibility("default"))) const attune_simt_kernel_info attune_simt_kernel;   \
-  const attune_simt_kernel_info attune_simt_kernel = {ATTUNE_SIMT_ABI_VERSION, threads, sizeof(Params), \
-                                                      &attune::simt::enter, &name};                     \
+#define ATTUNE_KERNEL(name, Params, threads) ATTUNE_KERNEL_BLOCKS(name, Params, threads, 1)
+#define ATTUNE_KERNEL_ALONE(name, Params, threads) ATTUNE_KERNEL_BLOCKS(name, Params, threads, 1)
+#define ATTUNE_KERNEL_BLOCKS(name, Params, threads, blocks)                                           \
+  static void attune_simt_body(const Params& params);                                                 \
+  extern "C" __attribute__((visibility("default"))) void name(const void* parameters) {               \
+    attune_simt_body(*static_cast<const Params*>(parameters));                                        \
+  }                                                                                                   \
+  extern "C" __attribute__((visibility("default"))) const attune_simt_kernel_info attune_simt_kernel; \
+  const attune_simt_kernel_info attune_simt_kernel = {                                                \
+      ATTUNE_SIMT_ABI_VERSION, threads, blocks, sizeof(Params), &attune::simt::enter, &name};         \
   static void attune_simt_body(const Params& params)
 
 namespace attune {

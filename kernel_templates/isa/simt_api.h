@@ -103,6 +103,7 @@ struct attune_simt_api {
 struct attune_simt_kernel_info {
   unsigned abi_version;
   unsigned threads;  // of a block
+  unsigned blocks;   // that share the registers of a multiprocessor
   unsigned long long parameter_bytes;
   void (*enter)(attune_simt_thread*);   // once on each OS thread, before its first kernel thread
   void (*run)(const void* parameters);  // one thread of a block, from its beginning to its end

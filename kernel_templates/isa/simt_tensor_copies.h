@@ -30,6 +30,9 @@ ATTUNE_FN void mbarrier_wait(Shared<u64> barrier, u32 parity, attune_simt_site s
   thread->api->mbarrier_wait(thread, barrier.byte(0), parity, site);
 }
 
+// Time is not what the emulator is about.
+ATTUNE_FN void prefetch_map(const TensorMap&) {}
+
 template <typename T>
 ATTUNE_FN void copy_tensor(Shared<T> destination, const TensorMap& map, Shared<u64> barrier, int row,
                            int head, int batch, attune_simt_site site = simt::here()) {

@@ -3,9 +3,6 @@
 
 #include "isa/matrix_descriptor.h"
 
-// The emulator runs a block at a time anyway.
-#define ATTUNE_KERNEL_ALONE(name, Params, threads) ATTUNE_KERNEL(name, Params, threads)
-
 namespace attune {
 
 ATTUNE_FN int warpgroup_index() {

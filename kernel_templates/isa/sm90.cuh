@@ -57,6 +57,13 @@ ATTUNE_FN void mbarrier_wait(Shared<u64> barrier, u32 parity) {
 #endif
 }
 
+// Has a map brought to the engine before its first copy is started.
+ATTUNE_FN void prefetch_map(const TensorMap& map) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+#endif
+}
+
 // Starts copying the box at rows `row` on of one head: to `destination`, on a boundary of 1024 bytes, as
 // panels of 128 bytes by BOX rows, swizzled. Rows beyond the tensor's arrive as zeros and count among the
 // bytes.

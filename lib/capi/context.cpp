@@ -100,10 +100,7 @@ PlannerResources attune_context::planner_resources() {
 }
 
 bool attune_context::tries_in_workers() const {
-  if (options.worker.empty() || backend->word().empty()) return false;
-  // NOTE: workers have not run on a GPU yet. What they would wrongly take for a crash is never tried again,
-  // so until they have been measured there, who wants them names them.
-  return options.worker_is_named || backend->name() != "cuda";
+  return !options.worker.empty() && !backend->word().empty();
 }
 
 TuneResources attune_context::tune_resources(double bound_seconds) {

@@ -114,7 +114,6 @@ ContextOptions resolve_options(const attune_context_options* given) {
   if (known.site_database && *known.site_database) options.site_database = known.site_database;
   take_template_dir(known.template_dir, options);
   options.simt_options = environment_value(EnvironmentVariable::simt).value_or("");
-  options.worker_is_named = known.worker_path != nullptr;
   options.worker = known.worker_path ? fs::path(known.worker_path) : installed_worker();
   take_tuning(known.tuning, options);
   take_log(known, options);

@@ -22,7 +22,6 @@ struct ContextOptions {
   std::optional<std::filesystem::path> site_database;
   std::string simt_options;      // the text of ATTUNE_SIMT
   std::filesystem::path worker;  // attune-tune; empty: candidates are tried in this process
-  bool worker_is_named = false;  // by the caller
   TuningPolicy tuning = TuningPolicy::miss;
   attune_log_level log_level = ATTUNE_LOG_OFF;
   attune_log_callback log_callback = nullptr;

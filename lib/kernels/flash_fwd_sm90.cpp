@@ -32,8 +32,8 @@ int output_columns(const Problem& problem) {
   return FlashFwdSm90Layout::output_columns(static_cast<int>(problem.head_dim_v));
 }
 
-bool stages_output(const Problem& problem) {
-  return FlashFwdSm90Layout::stages_output(static_cast<int>(problem.head_dim),
+bool stages_output(const Problem& problem, int consumers) {
+  return FlashFwdSm90Layout::stages_output(consumers, static_cast<int>(problem.head_dim),
                                            static_cast<int>(problem.head_dim_v));
 }
 
@@ -79,7 +79,7 @@ class FlashFwdSm90 final : public Family {
   ConfigSpace space(const Problem& problem, const DeviceSpec& device) const override {
     const bool narrow = is_narrow(problem);
     return ConfigSpace(
-        {{"BLOCK_M", {128, 192}, "query rows of a tile, 64 for each consumer warpgroup"},
+        {{"BLOCK_M", {64, 128, 192}, "query rows of a tile, 64 for each consumer warpgroup"},
          {"BLOCK_N", {std::begin(kSteps), std::end(kSteps)}, "keys of a step"},
          {"STAGES", {2, 3}, "K and V tiles in flight"},
          {"TAKE_TURNS", {0, 1}, "consumers start their products one after the other"},
@@ -90,12 +90,19 @@ class FlashFwdSm90 final : public Family {
                    warpgroups::fragment_limit(consumers_of(config));
           }},
          // The next ones keep the space small.
+         {"one consumer is for few rows: steps of 64, 96 or 128 keys, two tiles in flight, one tile a block",
+          [](const Config& config) {
+            const int block_n = config.at("BLOCK_N");
+            const bool is_step = block_n == 64 || block_n == 96 || block_n == 128;
+            return consumers_of(config) > 1 || (is_step && config.at("STAGES") == 2 &&
+                                                config.at("TAKE_TURNS") == 0 && config.at("PERSISTENT") == 0);
+          }},
          {"steps are long: two thirds of the longest that fits, and three consumers' the longest",
           [problem, longest_of_two = longest_step(problem, device, 2),
            longest_of_three = longest_step(problem, device, 3)](const Config& config) {
-            const int block_n = config.at("BLOCK_N");
-            return consumers_of(config) == 3 ? block_n == longest_of_three
-                                             : 3 * block_n >= 2 * longest_of_two;
+            const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);
+            if (consumers == 1) return true;
+            return consumers == 3 ? block_n == longest_of_three : 3 * block_n >= 2 * longest_of_two;
           }},
          {"a third tile in flight is for short rows and steps",
           [narrow](const Config& config) {
@@ -106,7 +113,9 @@ class FlashFwdSm90 final : public Family {
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
-    return warpgroups::resources(consumers_of(config), layout_of(problem, config).shared_bytes());
+    const int consumers = consumers_of(config);
+    return warpgroups::resources(consumers, layout_of(problem, config).shared_bytes(),
+                                 FlashFwdSm90Layout::blocks(consumers, static_cast<int>(problem.head_dim_v)));
   }
 
   std::vector<Define> defines(const Problem& problem) const override { return flash::defines(problem); }
@@ -140,7 +149,7 @@ class FlashFwdSm90 final : public Family {
 };
 
 double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
-                                       const BudgetVerdict&) const {
+                                       const BudgetVerdict& verdict) const {
   const double block_m = config.at("BLOCK_M"), block_n = config.at("BLOCK_N");
   const double pairs = static_cast<double>(problem.seqlen_q) * static_cast<double>(problem.seqlen_kv);
   const double visible = pairs > 0 ? visible_pairs(problem) / pairs : 0;
@@ -151,15 +160,22 @@ double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& con
   const double columns = std::ceil(static_cast<double>(problem.head_dim) / 16) * 16 + output_columns(problem);
   const double products = block_m * block_n * columns / warpgroups::kProductsPerCycle;
   const double exponentials = block_m * block_n / 16;
-  const double step_cycles = std::max(products, exponentials) + 0.2 * std::min(products, exponentials) + 100;
-  // Before the first step a block waits for its copies; one that goes on has had them brought meanwhile.
-  const double tile_cycles = steps * step_cycles + (config.at("PERSISTENT") ? 1200 : 2500);
   const double tiles = std::ceil(static_cast<double>(problem.seqlen_q) / block_m) *
                        static_cast<double>(problem.batch * problem.heads_q);
   const double waves = std::max(1.0, tiles / device.multiprocessors);
+  // Exponentials of one consumer go on during the products of another, of its block or of a second block; a
+  // consumer alone has only its own P · V meanwhile.
+  const bool alone = consumers_of(config) == 1 && (verdict.blocks_per_multiprocessor == 1 || waves <= 1);
+  const double step_cycles =
+      std::max(products, exponentials) + (alone ? 0.6 : 0.2) * std::min(products, exponentials) + 100;
+  // Before the first step a block waits for its copies; one that goes on has had them brought meanwhile, and
+  // two on one multiprocessor wait at once.
+  const double start_cycles = config.at("PERSISTENT") ? 1200 : 2500;
+  const double tile_cycles =
+      steps * step_cycles + start_cycles / (alone ? 1 : verdict.blocks_per_multiprocessor);
   // Where only one consumer has rows, time goes into bringing keys, and two smaller blocks bring more of
   // them.
-  const double idle = problem.seqlen_q <= warpgroups::kRows ? 2 : 1;
+  const double idle = problem.seqlen_q <= warpgroups::kRows && consumers_of(config) > 1 ? 2 : 1;
   return idle * (waves < 8 ? std::ceil(waves) : waves) * tile_cycles / device.clock_hz;
 }
 
@@ -182,8 +198,9 @@ bool describe_tensors(FlashFwdSm90Params& params, const Tensors& tensors, const 
                   shape.box_rows) &&
          describe(params.v_map, tensors.v, problem.heads_kv, arguments.seqlen_kv, problem.head_dim_v,
                   shape.box_rows) &&
-         (!stages_output(problem) || describe(params.o_map, tensors.o, problem.heads_q, arguments.seqlen_q,
-                                              problem.head_dim_v, warpgroups::kRows));
+         (!stages_output(problem, shape.rows / warpgroups::kRows) ||
+          describe(params.o_map, tensors.o, problem.heads_q, arguments.seqlen_q, problem.head_dim_v,
+                   warpgroups::kRows));
 }
 
 TilesToWalk tiles_of(const Problem& problem, const LaunchShape& shape, const Arguments& arguments) {

@@ -7,12 +7,13 @@
 namespace attune::simt {
 namespace {
 
-constexpr int kRegisters = 65536;  // of a block
+constexpr int kRegisters = 65536;  // of a multiprocessor
 constexpr int kMostAtLaunch = 248;
 
 }  // namespace
 
-void Warpgroups::begin_block(int threads) {
+void Warpgroups::begin_block(int threads, int blocks) {
+  pool_ = kRegisters / blocks;
   const auto count = static_cast<size_t>(threads / kWarpgroupThreads);
   meetings_.resize(count);
   for (WarpgroupMeeting& meeting : meetings_) {
@@ -20,8 +21,7 @@ void Warpgroups::begin_block(int threads) {
     meeting.count = 0;
   }
   registers_.assign(
-      count,
-      Registers{.count = std::min(kRegisters / threads / 8 * 8, kMostAtLaunch), .claim = 0, .where = {}});
+      count, Registers{.count = std::min(pool_ / threads / 8 * 8, kMostAtLaunch), .claim = 0, .where = {}});
 }
 
 const Waiting* Warpgroups::waiting(int thread) const {
@@ -66,7 +66,7 @@ bool Warpgroups::fits(const Registers& registers) const {
   int total = registers.claim - registers.count;
   for (const Registers& other : registers_)
     total += other.count;
-  return total * kWarpgroupThreads <= kRegisters;
+  return total * kWarpgroupThreads <= pool_;
 }
 
 int Warpgroups::meet_claim() {
@@ -92,7 +92,7 @@ std::string Warpgroups::describe_claim() const {
   return fmt::format(
       "warpgroup {} claims {} registers for each thread, but the block has {} and its warpgroups hold {} x "
       "({})",
-      group, registers_[static_cast<size_t>(group)].claim, kRegisters, kWarpgroupThreads,
+      group, registers_[static_cast<size_t>(group)].claim, pool_, kWarpgroupThreads,
       fmt::join(counts, " + "));
 }
 

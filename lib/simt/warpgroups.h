@@ -28,7 +28,8 @@ class Warpgroups {
  public:
   static constexpr int kNone = -1;
 
-  void begin_block(int threads);
+  // `blocks`: so many share the registers of a multiprocessor.
+  void begin_block(int threads, int blocks);
 
   WarpgroupMeeting& meeting_of(int thread) {
     return meetings_[static_cast<size_t>(thread / kWarpgroupThreads)];
@@ -59,6 +60,7 @@ class Warpgroups {
 
   std::vector<WarpgroupMeeting> meetings_;
   std::vector<Registers> registers_;
+  int pool_ = 0;  // registers of the block
 };
 
 }  // namespace attune::simt

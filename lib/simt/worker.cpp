@@ -84,7 +84,7 @@ void Worker::begin_block(int64_t next) {
   tensor_stores_.begin_block();
   knowledge_.begin_block(scheduler_.threads());
   mbarriers_.begin_block();
-  warpgroups_.begin_block(scheduler_.threads());
+  warpgroups_.begin_block(scheduler_.threads(), static_cast<int>(launch_->kernel().blocks));
   products_.begin_block(scheduler_.threads());
   scheduler_.begin_block(launch_->seed_of(next));
 }

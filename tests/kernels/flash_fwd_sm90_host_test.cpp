@@ -4,6 +4,7 @@
 
 #include "flash_fwd_sm90.params.h"
 #include "kernels/families.h"
+#include "kernels/registry.h"
 #include "support/catch.h"
 
 using namespace attune;
@@ -148,6 +149,45 @@ TEST_CASE("flash_fwd_sm90 launches as many blocks as there are multiprocessors, 
   REQUIRE(packing.pack());
   CHECK(packing.launch.grid == 3 * 8 * 3);
   CHECK(packing.launch.region_count == 4);
+}
+
+TEST_CASE("one consumer is the model's choice where tiles of more rows leave multiprocessors idle") {
+  const DeviceSpec device = *known_device("sm_90a");
+  const auto rows_of_first = [&](int64_t batch, int64_t heads, int64_t rows, int64_t keys) {
+    const Problem problem{.dtype = DType::bf16,
+                          .batch = batch,
+                          .heads_q = heads,
+                          .heads_kv = heads,
+                          .seqlen_q = rows,
+                          .seqlen_kv = keys,
+                          .head_dim = 128,
+                          .head_dim_v = 128};
+    for (const Candidate& candidate : enumerate_candidates(problem, device, {})) {
+      if (candidate.family == &flash_fwd_sm90_family()) return candidate.config.at("BLOCK_M");
+    }
+    return 0;
+  };
+  CHECK(rows_of_first(1, 16, 512, 512) == 64);
+  CHECK(rows_of_first(8, 32, 1, 8192) == 64);
+  CHECK(rows_of_first(1, 16, 1024, 1024) > 64);
+  CHECK(rows_of_first(4, 32, 4096, 4096) > 64);
+}
+
+TEST_CASE("blocks of one consumer share a multiprocessor where their registers and memory allow") {
+  const DeviceSpec device = *known_device("sm_90a");
+  const auto blocks_of = [&](int64_t dim, int block_n) {
+    const Problem problem{.dtype = DType::bf16, .head_dim = dim, .head_dim_v = dim};
+    const Config config{
+        {"BLOCK_M", 64}, {"BLOCK_N", block_n}, {"STAGES", 2}, {"TAKE_TURNS", 0}, {"PERSISTENT", 0}};
+    const BudgetVerdict verdict =
+        check_budget(flash_fwd_sm90_family().resources(problem, config), device, {});
+    return verdict.fits ? verdict.blocks_per_multiprocessor : 0;
+  };
+  CHECK(blocks_of(64, 128) == 2);
+  CHECK(blocks_of(128, 96) == 2);
+  CHECK(blocks_of(128, 128) == 1);
+  CHECK(blocks_of(256, 64) == 1);
+  CHECK(blocks_of(256, 128) == 0);
 }
 
 TEST_CASE(

@@ -58,6 +58,17 @@ TEST_CASE("flash_fwd_sm90 on simt is right for head dimensions that end within a
                    {problem_of(DType::bf16, 248, 8, Mask::none), kernel_of(128, 80, 2), {{97, 131}}}});
 }
 
+TEST_CASE("flash_fwd_sm90 on simt is right with one consumer", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  const std::vector<FlashFwdCase::Lengths> two = {{64, 300}, {97, 131}};
+  check_flash_fwd(bench,
+                  {{problem_of(DType::bf16, 64, 64, Mask::causal), kernel_of(64, 128, 2, 0, 0), kFew},
+                   {problem_of(DType::f16, 128, 128, Mask::none), kernel_of(64, 96, 2, 0, 0), two},
+                   {problem_of(DType::bf16, 72, 72, Mask::causal), kernel_of(64, 64, 2, 0, 0), two},
+                   {problem_of(DType::bf16, 192, 192, Mask::none), kernel_of(64, 64, 2, 0, 0), two},
+                   {problem_of(DType::bf16, 256, 256, Mask::causal), kernel_of(64, 64, 2, 0, 0), two}});
+}
+
 TEST_CASE("flash_fwd_sm90 on simt takes rows of 72 columns anywhere, in both layouts", "[simt]") {
   KernelBench bench = KernelBench::on_simt("sm_90a");
   Problem problem = problem_of(DType::bf16, 72, 72, Mask::causal);
@@ -108,7 +119,8 @@ TEST_CASE("flash_fwd_sm90 on simt touches the shared memory it asks for, to the 
   auto& emulator = dynamic_cast<SimtBackend&>(bench.backend());
   Problem problem = problem_of(DType::bf16, 64, 64, Mask::none);
   problem.seqlen_q = problem.seqlen_kv = 512;
-  for (const ForwardKernel& kernel : {kernel_of(128, 128, 2, 1), kernel_of(192, 112, 3, 1, 0)}) {
+  for (const ForwardKernel& kernel :
+       {kernel_of(128, 128, 2, 1), kernel_of(192, 112, 3, 1, 0), kernel_of(64, 96, 2, 0, 0)}) {
     const auto& [family, config] = kernel;
     const AttentionCase attention(problem, 3, 1);
     attention.run(emulator, *family, config, bench.module(problem, *family, config));

@@ -353,3 +353,19 @@ TEST_CASE("registers move between warpgroups", "[simt]") {
   CHECK_THAT(report("release_registers<24>();", "claim_registers<160>();", 1),
              ContainsSubstring("a claim of 160 registers for each thread, which has 168"));
 }
+
+TEST_CASE("blocks that share a multiprocessor have a part of its registers each", "[simt]") {
+  TestLaunch launch;
+  launch.threads = 256;
+  const auto report = [&](int claim) {
+    KernelSource source = test_kernel(
+        256, fmt::format("if (warpgroup_index() == 0) release_registers<24>(); else claim_registers<{}>();",
+                         claim));
+    std::string& text = source.files.front().text;
+    const std::string alone = "ATTUNE_KERNEL(test, TestParams, 256)";
+    text.replace(text.find(alone), alone.size(), "ATTUNE_KERNEL_BLOCKS(test, TestParams, 256, 2)");
+    return report_of(compile(source), launch.pack(), 1);
+  };
+  CHECK(report(232) == "");
+  CHECK_THAT(report(240), ContainsSubstring("claims 240 registers for each thread, but the block has 32768"));
+}

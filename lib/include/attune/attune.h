@@ -144,7 +144,7 @@ typedef struct attune_context_options {
   /* A tuning database file that is only read, asked after the one in cache_dir; it belongs to this user or to
    * root, nobody else can write to it. One that cannot be used costs one logged warning. Default: none. */
   const char* site_database;
-  const char* worker_path; /* attune-tune, for trials; "" = this process, the default on cuda; else ours */
+  const char* worker_path; /* attune-tune, for trials; "" = this process; NULL = ours */
 } attune_context_options;
 
 #define ATTUNE_CONTEXT_OPTIONS_INIT ATTUNE_STRUCT_INIT(attune_context_options)
