@@ -32,7 +32,9 @@ inline const Plant kNothing{};
 // A write to where nothing is: a signal on the host, an illegal address on a GPU.
 inline const Plant kIllegalAddress{"require_shared_bytes(kLayout.shared_bytes());",
                                    "*reinterpret_cast<volatile int*>(64) = 1;"};
-inline const Plant kEndless{"require_shared_bytes(kLayout.shared_bytes());", "for (;;) block_barrier();"};
+// Volatile reads of memory, since compilers may drop a loop that does nothing.
+inline const Plant kEndless{"require_shared_bytes(kLayout.shared_bytes());",
+                            "for (;;) (void)*static_cast<const volatile float*>(params.input);"};
 inline const Plant kWrongNumbers{"const float inverse = 1.0f / sum;", "const float inverse = 1.01f / sum;"};
 inline const Plant kReadsPastInput{"const float inverse = 1.0f / sum;",
                                    "const float inverse = 1.0f / (sum + input.load(1ll << 36));"};
