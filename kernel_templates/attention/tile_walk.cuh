@@ -50,7 +50,9 @@ struct TileWalk {
   ATTUNE_FN bool next(TileCoordinates& tile) {
     ATTUNE_NO_UNROLL
     while (round < params.rounds) {
-      if (tile_of_round<BLOCK_ROWS, CAUSAL>(tile, round++, block, params)) return true;
+      const u32 this_round = round;
+      round = SEVERAL ? round + 1 : params.rounds;
+      if (tile_of_round<BLOCK_ROWS, CAUSAL>(tile, this_round, block, params)) return true;
     }
     return false;
   }

@@ -23,7 +23,7 @@ template <bool CAUSAL>
 std::vector<TileCoordinates> tiles_of(unsigned block, const TileWalkParams& params) {
   attune::TileWalk<kRows, CAUSAL, true> walk(params, block);
   std::vector<TileCoordinates> tiles;
-  TileCoordinates tile;
+  TileCoordinates tile{};
   while (walk.next(tile))
     tiles.push_back(tile);
   return tiles;
@@ -45,6 +45,21 @@ void check_every_tile_once(const TilesToWalk& tiles, const TileWalkParams& walk)
                            << walk.blocks << " blocks");
   CHECK(seen.size() == static_cast<size_t>(tiles.tiles_of_head * tiles.heads_q * tiles.batch));
   CHECK(count == seen.size());
+}
+
+// Of a launch without persistent blocks: one tile each, and then no more.
+template <bool CAUSAL>
+void check_a_tile_for_each_block(const TilesToWalk& tiles, const TileWalkParams& params) {
+  const auto all = static_cast<unsigned>(tiles.tiles_of_head * tiles.heads_q * tiles.batch);
+  std::set<Tile> seen;
+  for (unsigned block = 0; block < all; ++block) {
+    attune::TileWalk<kRows, CAUSAL, false> walk(params, block);
+    TileCoordinates tile{};
+    REQUIRE(walk.next(tile));
+    seen.insert({tile.first_row, tile.head, tile.batch});
+    CHECK_FALSE(walk.next(tile));
+  }
+  CHECK(seen.size() == all);
 }
 
 }  // namespace
@@ -79,7 +94,8 @@ TEST_CASE("blocks that walk over tiles compute every tile once") {
       unmasked.causal = false;
       check_every_tile_once<false>(unmasked, attune::persistent_walk(unmasked, blocks));
     }
-    check_every_tile_once<true>(tiles, attune::single_walk(tiles));
+    check_a_tile_for_each_block<true>(tiles, attune::single_walk(tiles));
+    check_a_tile_for_each_block<false>(tiles, attune::single_walk(tiles));
   }
 }
 
