@@ -385,6 +385,8 @@ ATTUNE_KERNEL_BLOCKS(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + attune::kCon
     mbarrier_init_fence();
   }
   block_barrier();
+  await_previous_launch();
+  release_next_launch();
   if (warpgroup_index() == 0) {
     if constexpr (kClaimedRegisters > 0) release_registers<24>();
     if (thread_index() != 0) return;

@@ -30,7 +30,9 @@ ATTUNE_FN void mbarrier_wait(Shared<u64> barrier, u32 parity, attune_simt_site s
   thread->api->mbarrier_wait(thread, barrier.byte(0), parity, site);
 }
 
-// Time is not what the emulator is about.
+// Launches of the emulator follow one another, and time is not what it is about.
+ATTUNE_FN void await_previous_launch() {}
+ATTUNE_FN void release_next_launch() {}
 ATTUNE_FN void prefetch_map(const TensorMap&) {}
 
 template <typename T>

@@ -8,6 +8,20 @@
 
 namespace attune {
 
+// Of a launch that begins early: the launches before it are done and what they wrote is visible. Every thread
+// comes here before it touches global memory.
+ATTUNE_FN void await_previous_launch() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+// As far as this thread is concerned the next launch may begin, and wait.
+ATTUNE_FN void release_next_launch() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 // Makes the 8 bytes at `barrier` a barrier whose phases each complete with so many arrivals and all bytes
 // they announced. Its first phase has parity 0. One thread does it; before anybody uses the barrier come
 // mbarrier_init_fence() in that thread and then a block barrier.

@@ -4,6 +4,7 @@
 
 #include "cuda/cuda_module.h"
 #include "cuda/driver_api.inl"
+#include "cuda/kernel_launch.h"
 
 namespace attune {
 namespace {
@@ -19,12 +20,10 @@ BareLaunch::BareLaunch(const Module& module, const Launch& launch, Stream stream
       current_(context_),
       function_(cuda_module(module).function()),
       launch_(launch),
-      stream_(stream),
-      parameters_{const_cast<std::byte*>(launch.parameters.data())} {}
+      stream_(stream) {}
 
 void BareLaunch::operator()() {
-  const CUresult result = context_.api().launch_kernel(function_, launch_.grid, 1, 1, launch_.block, 1, 1,
-                                                       launch_.shared_bytes, stream_, parameters_, nullptr);
+  const CUresult result = launch_kernel(context_.api(), function_, launch_, stream_);
   if (result != CUDA_SUCCESS) context_.driver().raise(result, "a bare launch", ATTUNE_ERROR_LAUNCH_FAILED);
 }
 

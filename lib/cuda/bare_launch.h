@@ -27,7 +27,6 @@ class BareLaunch {
   CUfunc_st* const function_;
   const Launch& launch_;
   const Stream stream_;
-  void* parameters_[1];
 };
 
 }  // namespace attune

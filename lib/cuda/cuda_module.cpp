@@ -4,6 +4,7 @@
 
 #include "cuda/cuda_scope.h"
 #include "cuda/driver_api.inl"
+#include "cuda/kernel_launch.h"
 
 namespace attune {
 namespace {
@@ -94,12 +95,7 @@ void CudaModule::prepare(uint32_t shared_bytes, int64_t shared_limit) {
 }
 
 void CudaModule::launch(const Launch& launch, Stream stream) const {
-  // NOTE: by address, not as one buffer with its size: in a buffer the struct would have to lie where the
-  // compiler put it, which for one that holds tensor maps (aligned to 128 bytes) is not at the beginning.
-  void* parameters[] = {const_cast<std::byte*>(launch.parameters.data())};
-  const CUresult result =
-      context_->api().launch_kernel(function_, launch.grid, 1, 1, launch.block, 1, 1, launch.shared_bytes,
-                                    stream, launch.parameter_bytes > 0 ? parameters : nullptr, nullptr);
+  const CUresult result = launch_kernel(context_->api(), function_, launch, stream);
   if (result == CUDA_SUCCESS) return;
   context_->driver().raise(
       result,

@@ -75,7 +75,9 @@
      CUtensorMapFloatOOBfill fill))                                                                            \
   X(required, launch_kernel, "cuLaunchKernel",                                                                 \
     (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, \
-     unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters, void** extra))
+     unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters, void** extra))               \
+  X(optional, launch_kernel_ex, "cuLaunchKernelEx",                                                            \
+    (const CUlaunchConfig* config, CUfunction function, void** parameters, void** extra))
 
 namespace attune {
 

@@ -62,6 +62,9 @@ struct Launch {
   uint32_t grid = 0;   // blocks; grids are one-dimensional; 0: there is nothing to do
   uint32_t block = 0;  // threads
   uint32_t shared_bytes = 0;
+  // The kernel waits by itself for what was launched before it (await_previous_launch), so that it may begin
+  // while that is still running.
+  bool begins_early = false;
   size_t parameter_bytes = 0;
   // Only the first parameter_bytes and region_count mean something: zeroing the rest would be most of what
   // packing costs.
@@ -87,6 +90,7 @@ struct LaunchShape {
   int64_t parts = 1;          // blocks that share such rows, each with other outputs
   int box_rows = 0;           // rows of a tensor copy in each step; 0: the kernel has none
   bool persistent = false;    // blocks go on with other rows when done with some
+  bool begins_early = false;  // of the launch
   // Of the device, set by who launches: who describes tensors to its copy engine (null: nobody), and its
   // multiprocessors (0: nobody knows).
   const TensorMapEncoder* tensor_maps = nullptr;

@@ -54,6 +54,7 @@ void add_forward_regions(Launch& launch, const Problem& problem, const Arguments
 // Everything of a launch but its parameters and regions, of which there are none yet.
 inline void set_shape(Launch& launch, const LaunchShape& shape, uint32_t grid) {
   launch.region_count = 0;
+  launch.begins_early = shape.begins_early;
   launch.grid = grid;
   launch.block = shape.threads;
   launch.shared_bytes = shape.shared_bytes;

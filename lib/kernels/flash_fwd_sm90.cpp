@@ -128,7 +128,8 @@ class FlashFwdSm90 final : public Family {
             .shared_bytes = static_cast<uint32_t>(layout_of(problem, config).shared_bytes()),
             .rows = config.at("BLOCK_M"),
             .box_rows = config.at("BLOCK_N"),
-            .persistent = config.at("PERSISTENT") != 0};
+            .persistent = config.at("PERSISTENT") != 0,
+            .begins_early = true};
   }
 
   bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
