@@ -200,15 +200,6 @@ struct Producer {
   }
 };
 
-ATTUNE_FN void rescale(Output& output, const float (&correction)[2]) {
-  ATTUNE_UNROLL
-  for (auto& tile : output.value) {
-    ATTUNE_UNROLL
-    for (int e = 0; e < 4; ++e)
-      tile[e] *= correction[e / 2];
-  }
-}
-
 // A warpgroup that computes its 64 rows of each tile, by its 128 threads.
 struct Consumer {
   const FlashFwdSm90Params& params;
@@ -305,7 +296,7 @@ struct Consumer {
       if (moved) {
         warpgroup_wait<0>();
         pin(output.value);
-        rescale(output, correction);
+        scale_rows(output, correction);
       } else {
         warpgroup_wait<0>();
         pin(output.value);

@@ -69,6 +69,17 @@ ATTUNE_FN void clear(WarpgroupSum<DIM>& sum) {
   }
 }
 
+// Multiplies the rows of a thread by factors: row lane / 4 of its warp's 16, and the one eight below.
+template <int DIM>
+ATTUNE_FN void scale_rows(WarpgroupSum<DIM>& sum, const float (&factor)[2]) {
+  ATTUNE_UNROLL
+  for (auto& tile : sum.value) {
+    ATTUNE_UNROLL
+    for (int e = 0; e < 4; ++e)
+      tile[e] *= factor[e / 2];
+  }
+}
+
 // sum += A · B over all rows of B and its first DIM columns.
 template <int DIM, int N, typename T, int ROW_CHUNKS, int ROWS>
 ATTUNE_FN void start_sum(WarpgroupSum<DIM>& sum, const PackedScores<N>& a,

@@ -23,7 +23,7 @@ BareLaunch::BareLaunch(const Module& module, const Launch& launch, Stream stream
       stream_(stream) {}
 
 void BareLaunch::operator()() {
-  const CUresult result = launch_kernel(context_.api(), function_, launch_, stream_);
+  const auto result = static_cast<CUresult>(launch_kernel(context_.api(), function_, launch_, stream_));
   if (result != CUDA_SUCCESS) context_.driver().raise(result, "a bare launch", ATTUNE_ERROR_LAUNCH_FAILED);
 }
 

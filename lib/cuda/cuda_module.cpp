@@ -95,7 +95,7 @@ void CudaModule::prepare(uint32_t shared_bytes, int64_t shared_limit) {
 }
 
 void CudaModule::launch(const Launch& launch, Stream stream) const {
-  const CUresult result = launch_kernel(context_->api(), function_, launch, stream);
+  const auto result = static_cast<CUresult>(launch_kernel(context_->api(), function_, launch, stream));
   if (result == CUDA_SUCCESS) return;
   context_->driver().raise(
       result,
