@@ -1,7 +1,7 @@
 // The launch of a kernel, for whoever launches: an execute, and what executes are measured by.
 #pragma once
 
-#include "kernels/family.h"
+#include "backend/backend.h"
 
 struct CUfunc_st;
 
