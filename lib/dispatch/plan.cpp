@@ -111,21 +111,28 @@ const PlannedKernel& Plan::kernel_for(const Arguments& arguments) const {
   return table_.kernels.front();
 }
 
-void Plan::launch(const Arguments& arguments, Stream stream) const {
+const Module& Plan::pack(const Arguments& arguments, Launch& launch) const {
   const PlannedKernel* kernel = &kernel_for(arguments);
-  Launch launch;
   while (!kernel->family->pack(capacity_, kernel->shape, arguments, launch))
     kernel = kernel->fallback.get();
-  if (launch.grid > 0) backend_.launch(*kernel->module, launch, stream);
+  return *kernel->module;
 }
 
 void Plan::execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
                    Stream stream) const {
   check_workspace(workspace_bytes_, workspace, workspace_bytes);
   if (!stages_.empty()) return execute_stages(args, workspace, stream);
+  const auto launch_packed = [&](const Module& module, const Launch& packed) {
+    backend_.launch(module, packed, stream);
+  };
+  if (packed_.launch(args, launch_packed)) return;
   const Arguments arguments = resolve_arguments(capacity_, args);
   if (arguments.batch == 0 || arguments.seqlen_q == 0) return;
-  launch(arguments, stream);
+  Launch launch;
+  const Module& module = pack(arguments, launch);
+  if (launch.grid == 0) return;
+  launch_packed(module, launch);
+  packed_.keep(args, module, launch);
 }
 
 // A stage whose outputs are not wanted, or empty, packs a launch of no blocks. Without queries the gradients
@@ -134,8 +141,11 @@ void Plan::execute_stages(const attune_attention_args& args, void* workspace, St
   GradientArguments gradients;
   const Arguments arguments = resolve_backward_arguments(capacity_, args, workspace, gradients);
   if (arguments.batch == 0) return;
-  for (const auto& stage : stages_)
-    stage->launch(arguments, stream);
+  for (const auto& stage : stages_) {
+    Launch launch;
+    const Module& module = stage->pack(arguments, launch);
+    if (launch.grid > 0) backend_.launch(module, launch, stream);
+  }
 }
 
 }  // namespace attune

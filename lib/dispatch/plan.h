@@ -1,4 +1,5 @@
-// Plan: a problem bound to configs and loaded kernels, ready to execute. Immutable.
+// Plan: a problem bound to configs and loaded kernels, ready to execute. Immutable, but for what it remembers
+// of launches.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include "db/ranking.h"
 #include "dispatch/executable.h"
 #include "dispatch/length_classes.h"
+#include "dispatch/packed_launches.h"
 #include "kernels/family.h"
 #include "problem/problem.h"
 
@@ -75,7 +77,8 @@ class Plan final : public Executable {
 
  private:
   const PlannedKernel& kernel_for(const Arguments& arguments) const;
-  void launch(const Arguments& arguments, Stream stream) const;
+  // Picks the kernel that takes the arguments, and packs them for it.
+  const Module& pack(const Arguments& arguments, Launch& launch) const;
   void execute_stages(const attune_attention_args& args, void* workspace, Stream stream) const;
 
   const Problem capacity_;
@@ -86,6 +89,7 @@ class Plan final : public Executable {
   const std::string config_text_;
   const uint64_t fingerprint_;
   const size_t workspace_bytes_ = 0;
+  mutable PackedLaunches packed_;
 };
 
 // The caller's workspace against what a plan needs: present, large enough, 256-byte aligned. Throws Error

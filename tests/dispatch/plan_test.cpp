@@ -115,6 +115,23 @@ TEST_CASE("execute passes the caller's scale and an absent lse on") {
   CHECK(bench.backend.last_launch->region_count == 4);
 }
 
+TEST_CASE("execute with the same arguments again computes again, from what the tensors hold by then") {
+  PlanBench bench;
+  const auto plan = bench.plan(kCapacity);
+  Tensors tensors(resized(kCapacity, 2, 30, 40), Layout::strided);
+  for (const uint64_t seed : {11, 12}) {
+    tensors.v.fill_random(seed);
+    plan->execute(tensors.args(), nullptr, 0, nullptr);
+    CHECK(tensors.compare(kCapacity.mask).ok);
+  }
+  CHECK(bench.backend.launches == 2);
+  // A remembered launch is no excuse for what has become wrong.
+  attune_attention_args args = tensors.args();
+  args.q.stride[3] = 2;
+  CHECK(caught([&] { plan->execute(args, nullptr, 0, nullptr); }).status == ATTUNE_ERROR_INVALID_ARGUMENT);
+  CHECK(bench.backend.launches == 2);
+}
+
 TEST_CASE("without keys the output is zero and lse is -infinity") {
   PlanBench bench;
   const auto plan = bench.plan(kCapacity);

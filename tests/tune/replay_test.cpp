@@ -177,8 +177,8 @@ TEST_CASE("the shipped recordings, replayed, choose what was chosen then") {
     const TuneReport report = replay(problem, *recordings, Log());
     REQUIRE(report.winner);
     const Trial& winner = report.trials[*report.winner];
-    // The recording keeps 12 samples of each, ties end at 2 %, and on a card at its power limit the samples of
-    // one kernel spread by several.
+    // The recording keeps 12 samples of each, ties end at 2 %, and on a card at its power limit the samples
+    // of one kernel spread by several.
     const auto recorded = std::ranges::find_if(
         problem.ranked, [&](const Choice& choice) { return is_of(choice.record, winner.candidate); });
     REQUIRE(recorded != problem.ranked.end());
