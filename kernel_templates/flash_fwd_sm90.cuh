@@ -9,7 +9,9 @@
 // A block owns BLOCK_M query rows of one head at a time, each of its consumer warpgroups 64 of them. The
 // first warpgroup is the producer: one of its threads has Q, K and V copied, the next tile's while this one's
 // last products run. While a consumer computes the exponentials of a step, two products run: its own
-// P · V of the step before, and those of other consumers.
+// P · V of the step before, and those of other consumers. When a tile ends, the first product of the next one
+// runs while its rows go to shared memory, from where the copy engine stores them (or straight to global
+// memory where there is no room). The launch begins before the one before it has ended, and waits.
 //
 //   products of a consumer   | S0 |    | S1 | P0·V0 |     | S2 | P1·V1 |
 //   its exponentials              | P0 |       | P1       |       | P2
@@ -356,7 +358,7 @@ struct Consumer {
     ATTUNE_UNROLL
     for (int i = 0; i < 2; ++i) {
       const int row = warp_row + 8 * i + lane_index() / 4;
-      // log2 of 0, of a row that saw no key, is -infinity.
+      // A row that saw no key is told by its sum: infinities times a scale of 0 would be NaN.
       const float log_sum = log2_approximate(rows.sum[i]) * kLn2;
       if (row < params.seqlen_q)
         lse.store(row, rows.sum[i] == 0 ? -infinity() : multiply_add(rows.maximum[i], params.scale, log_sum));

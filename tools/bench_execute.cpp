@@ -16,6 +16,7 @@ namespace {
 constexpr int kLaunchesOfBlock = 64;
 constexpr int kBlocks = 400;
 constexpr const char* kWhat = "execute less its bare launch";
+constexpr const char* kWhatAnew = "execute of other arguments less its bare launch";
 
 // The smallest problem that launches: the GPU must be done before the next block begins.
 constexpr int64_t kRows = 16;
@@ -65,7 +66,12 @@ ExecuteTimes interleave(Backend& backend, Stream stream, Execute&& execute, Bare
   return times;
 }
 
-ExecuteTimes time_executes(attune_context& context) {
+struct TimesOfBoth {
+  ExecuteTimes again;  // with the same arguments, which the plan remembers
+  ExecuteTimes anew;   // with a length that differs from call to call
+};
+
+TimesOfBoth time_executes(attune_context& context) {
   Backend& backend = *context.backend;
   const attune_attention_desc desc = bench_desc();
   const ApiPlan plan(context, desc);
@@ -94,7 +100,20 @@ ExecuteTimes time_executes(attune_context& context) {
   const auto execute = [&] {
     require_ok(attune_plan_execute(plan.handle(), &args, nullptr, 0, stream), "attune_plan_execute");
   };
-  return interleave(backend, stream, execute, bare);
+  const ExecuteTimes again = interleave(backend, stream, execute, bare);
+  int64_t turn = 0;
+  const auto execute_anew = [&] {
+    args.seqlen_kv = kRows - turn++ % 2;
+    execute();
+  };
+  return {again, interleave(backend, stream, execute_anew, bare)};
+}
+
+HostCost judged(const char* what, const ExecuteTimes& times) {
+  HostCost cost{.what = what, .value = median_of(times.difference), .bound = kExecuteOverBare};
+  cost.verdict = cost.value <= kExecuteOverBare ? Verdict::holds : Verdict::missed;
+  cost.note = fmt::format("median of {} pairs of blocks of {} launches", kBlocks, kLaunchesOfBlock);
+  return cost;
 }
 
 }  // namespace
@@ -103,13 +122,11 @@ std::vector<HostCost> bench_execute(attune_context& context) {
   if (context.backend->name() != "cuda") {
     return {skipped_cost(kWhat, fmt::format("needs a GPU: {} has no bare launch", context.backend->name()))};
   }
-  const ExecuteTimes times = time_executes(context);
-  HostCost difference{.what = kWhat, .value = median_of(times.difference), .bound = kExecuteOverBare};
-  difference.verdict = difference.value <= kExecuteOverBare ? Verdict::holds : Verdict::missed;
-  difference.note = fmt::format("median of {} pairs of blocks of {} launches", kBlocks, kLaunchesOfBlock);
-  return {timed_cost("execute", measurement_of(times.execute), -1, false),
-          timed_cost("bare launch of the same kernel", measurement_of(times.bare), -1, false),
-          std::move(difference)};
+  const TimesOfBoth times = time_executes(context);
+  return {timed_cost("execute", measurement_of(times.again.execute), -1, false),
+          timed_cost("execute of other arguments", measurement_of(times.anew.execute), -1, false),
+          timed_cost("bare launch of the same kernel", measurement_of(times.again.bare), -1, false),
+          judged(kWhat, times.again), judged(kWhatAnew, times.anew)};
 }
 
 }  // namespace attune

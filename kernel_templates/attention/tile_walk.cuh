@@ -39,7 +39,7 @@ template <int BLOCK_ROWS, bool CAUSAL, bool SEVERAL>
 struct TileWalk {
   const TileWalkParams& params;
   u32 round;  // the next one
-  u32 block;  // of it
+  u32 block;  // the block's number within a round
 
   ATTUNE_FN TileWalk(const TileWalkParams& params, u32 block_of_launch)
       : params(params),

@@ -4,9 +4,9 @@
 #include "attention/divisor.h"
 
 struct TileWalkParams {
-  unsigned blocks;  // that compute a round
-  unsigned rounds;  // in each of which a block computes a tile at most
-  unsigned all_heads;
+  unsigned blocks;             // that compute a round
+  unsigned rounds;             // in each of which a block computes a tile at most
+  unsigned all_heads;          // heads_q · batch
   Divisor tiles_of_head;       // of BLOCK_M rows
   Divisor heads_q;             // of a sequence
   Divisor section_heads;       // heads that are worked on together

@@ -9,7 +9,7 @@
 namespace attune {
 
 // Of a launch that begins early: the launches before it are done and what they wrote is visible. Every thread
-// comes here before it touches global memory.
+// comes here before it touches tensors; maps among the parameters may be fetched before.
 ATTUNE_FN void await_previous_launch() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");

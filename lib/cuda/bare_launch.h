@@ -1,7 +1,5 @@
-// BareLaunch: one cuLaunchKernel with everything prepared: the yardstick for what an execute costs beside it.
+// BareLaunch: one launch with everything prepared: the yardstick for what an execute costs beside it.
 #pragma once
-
-#include <cstddef>
 
 #include "backend/backend.h"
 #include "cuda/cuda_scope.h"

@@ -57,6 +57,8 @@ Axes axes_of(const PanelTensor& tensor) {
 }  // namespace
 
 bool CudaTensorMaps::encode_anew(TensorMap& map, const PanelTensor& tensor) const noexcept {
+  const bool has_whole_panels = tensor.columns % PanelTensor::kPanelColumns == 0;
+  if (!has_whole_panels && tensor.copies == PanelCopies::all) return false;
   const Axes axes = axes_of(tensor);
   const cuuint32_t element_strides[] = {1, 1, 1, 1, 1};
   return context_.api().tensor_map_encode_tiled(

@@ -91,6 +91,9 @@ Driver::Driver() : api_(std::make_unique<DriverApi>(load_api(open_library()))) {
   }
   check(api_->driver_get_version(&cuda_version_), "cuDriverGetVersion");
   release_ = read_release(cuda_version_);
+  // Graphs know launches that begin early since CUDA 12.3, and any execute may be captured.
+  constexpr int kCapturesEarlyLaunches = 12030;
+  if (cuda_version_ < kCapturesEarlyLaunches) api_->launch_kernel_ex = nullptr;
 }
 
 Driver::~Driver() = default;

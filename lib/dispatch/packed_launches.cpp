@@ -25,7 +25,7 @@ void PackedLaunches::keep(const attune_attention_args& args, const Module& modul
   Place& place = place_of(args);
   const Visit visit(place);
   if (!visit) return;
-  std::memcpy(&place.args, &args, sizeof(args));  // padding, too
+  place.args = args;
   place.module = &module;
   place.packed = packed;
 }

@@ -32,7 +32,8 @@ class PackedLaunches {
   void keep(const attune_attention_args& args, const Module& module, const Launch& packed) noexcept;
 
  private:
-  static constexpr size_t kPlaces = 64;  // layers of a model
+  // Layers that fall into one place are packed at every call.
+  static constexpr size_t kPlaces = 64;
 
   struct Place {
     std::atomic<bool> taken{false};

@@ -7,6 +7,7 @@
 #include "attention/row_terms.layout.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "problem/stages.h"
 
 namespace attune {
 namespace {
@@ -70,7 +71,8 @@ Plan::Plan(Problem capacity, KernelTable table, Backend& backend, PlanOrigin ori
       backend_(backend),
       origin_(origin),
       config_text_(text_of(table_.kernels.at(0))),
-      fingerprint_(fingerprint_of(table_, backend)) {}
+      fingerprint_(fingerprint_of(table_, backend)),
+      packed_(is_stage_of_backward(capacity_.operation) ? nullptr : std::make_unique<PackedLaunches>()) {}
 
 Plan::Plan(Problem capacity, std::vector<std::unique_ptr<const Plan>> stages, Backend& backend)
     : capacity_(std::move(capacity)),
@@ -125,14 +127,14 @@ void Plan::execute(const attune_attention_args& args, void* workspace, size_t wo
   const auto launch_packed = [&](const Module& module, const Launch& packed) {
     backend_.launch(module, packed, stream);
   };
-  if (packed_.launch(args, launch_packed)) return;
+  if (packed_ && packed_->launch(args, launch_packed)) return;
   const Arguments arguments = resolve_arguments(capacity_, args);
   if (arguments.batch == 0 || arguments.seqlen_q == 0) return;
   Launch launch;
   const Module& module = pack(arguments, launch);
   if (launch.grid == 0) return;
   launch_packed(module, launch);
-  packed_.keep(args, module, launch);
+  if (packed_) packed_->keep(args, module, launch);
 }
 
 // A stage whose outputs are not wanted, or empty, packs a launch of no blocks. Without queries the gradients

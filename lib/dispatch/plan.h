@@ -71,7 +71,8 @@ class Plan final : public Executable {
   // For backward's row terms; forward needs none.
   size_t workspace_bytes() const override { return workspace_bytes_; }
 
-  // Checks, packs and launches; allocates nothing unless it fails.
+  // Checks, packs and launches, or launches what was packed for the same arguments before; allocates nothing
+  // unless it fails.
   void execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
                Stream stream) const override;
 
@@ -89,7 +90,7 @@ class Plan final : public Executable {
   const std::string config_text_;
   const uint64_t fingerprint_;
   const size_t workspace_bytes_ = 0;
-  mutable PackedLaunches packed_;
+  const std::unique_ptr<PackedLaunches> packed_;  // null: of backward and of its stages
 };
 
 // The caller's workspace against what a plan needs: present, large enough, 256-byte aligned. Throws Error

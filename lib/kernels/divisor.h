@@ -9,7 +9,7 @@
 
 namespace attune {
 
-// By zero, of nothing, nobody divides.
+// `value` is below 2^31. 0 is allowed (a launch without tiles) and divides as 1.
 inline Divisor divisor_of(int64_t value) {
   const auto divisor = static_cast<uint32_t>(std::max<int64_t>(1, value));
   const unsigned shift = 31 + static_cast<unsigned>(std::bit_width(divisor - 1));

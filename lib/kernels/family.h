@@ -90,7 +90,7 @@ struct LaunchShape {
   int64_t parts = 1;          // blocks that share such rows, each with other outputs
   int box_rows = 0;           // rows of a tensor copy in each step; 0: the kernel has none
   bool persistent = false;    // blocks go on with other rows when done with some
-  bool begins_early = false;  // of the launch
+  bool begins_early = false;  // see Launch; only where every thread of the kernel awaits the previous launch
   // Of the device, set by who launches: who describes tensors to its copy engine (null: nobody), and its
   // multiprocessors (0: nobody knows).
   const TensorMapEncoder* tensor_maps = nullptr;

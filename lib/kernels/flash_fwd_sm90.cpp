@@ -98,7 +98,7 @@ class FlashFwdSm90 final : public Family {
                                                 config.at("TAKE_TURNS") == 0 && config.at("PERSISTENT") == 0);
           }},
          {"steps are long: two thirds of the longest that fits, and three consumers' the longest",
-          [problem, longest_of_two = longest_step(problem, device, 2),
+          [longest_of_two = longest_step(problem, device, 2),
            longest_of_three = longest_step(problem, device, 3)](const Config& config) {
             const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);
             if (consumers == 1) return true;
@@ -135,7 +135,8 @@ class FlashFwdSm90 final : public Family {
   bool pack(const Problem& problem, const LaunchShape& shape, const Arguments& arguments,
             Launch& launch) const override;
 
-  // Threads copy rows that start anywhere. The config is one of the fast ones for every head dimension.
+  // Threads copy rows that start anywhere, and no keys at all. The config is one of the fast ones for every
+  // head dimension.
   std::optional<FamilyConfig> fallback(const Problem& problem, const Config&) const override {
     const bool is_long = std::max(problem.head_dim, problem.head_dim_v) > 128;
     return FamilyConfig{&flash_fwd_family(),

@@ -15,6 +15,8 @@ class ProxyFences {
   void begin_block() { fences_.clear(); }
 
   // The thread's clock then goes on, so that what it writes afterwards has another stamp.
+  // NOTE: but for more than Stamp::kMaxArrivals arrivals and fences in one epoch of the warp: a write after
+  // those passes for fenced.
   void add(Stamp fence) {
     const auto thread = static_cast<size_t>(fence.thread());
     if (fences_.size() <= thread) fences_.resize(thread + 1);

@@ -52,6 +52,7 @@ TEST_CASE("tensors are described to the copy engine in any thread", "[gpu]") {
   PanelTensor partial = tensor;
   partial.columns = 72;
   partial.row_stride = 72;
+  CHECK_FALSE(encoded(partial).first);
   partial.copies = PanelCopies::one;
   CHECK(encoded(partial).first);
   partial.columns = partial.row_stride = 8;  // fewer than a box has

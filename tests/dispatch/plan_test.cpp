@@ -119,17 +119,21 @@ TEST_CASE("execute with the same arguments again computes again, from what the t
   PlanBench bench;
   const auto plan = bench.plan(kCapacity);
   Tensors tensors(resized(kCapacity, 2, 30, 40), Layout::strided);
-  for (const uint64_t seed : {11, 12}) {
-    tensors.v.fill_random(seed);
+  const Launch* places[3];
+  for (int i = 0; i < 3; ++i) {
+    tensors.v.fill_random(11 + i);
     plan->execute(tensors.args(), nullptr, 0, nullptr);
     CHECK(tensors.compare(kCapacity.mask).ok);
+    places[i] = bench.backend.launched;
   }
-  CHECK(bench.backend.launches == 2);
+  CHECK(bench.backend.launches == 3);
+  CHECK(places[0] != places[1]);  // packed for the first, remembered by the plan for the others
+  CHECK(places[1] == places[2]);
   // A remembered launch is no excuse for what has become wrong.
   attune_attention_args args = tensors.args();
   args.q.stride[3] = 2;
   CHECK(caught([&] { plan->execute(args, nullptr, 0, nullptr); }).status == ATTUNE_ERROR_INVALID_ARGUMENT);
-  CHECK(bench.backend.launches == 2);
+  CHECK(bench.backend.launches == 3);
 }
 
 TEST_CASE("without keys the output is zero and lse is -infinity") {

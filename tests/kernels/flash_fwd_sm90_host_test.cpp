@@ -87,6 +87,7 @@ TEST_CASE("flash_fwd_sm90 describes Q, K, V and O to the copy engine, or leaves 
   const FlashFwdSm90Params params = packing.params();
   CHECK(params.diagonal == 200);
   CHECK(params.heads_per_kv.value == 4);
+  CHECK(packing.launch.begins_early);
 
   for (TensorView Arguments::*tensor : {&Arguments::q, &Arguments::k, &Arguments::v, &Arguments::o}) {
     Packing unaligned;
@@ -99,6 +100,10 @@ TEST_CASE("flash_fwd_sm90 describes Q, K, V and O to the copy engine, or leaves 
   REQUIRE(other);
   CHECK(other->family == &flash_fwd_family());
   CHECK(other->config.at("TENSOR_COPIES") == 0);
+  // It does not wait for the launch before it.
+  REQUIRE(other->family->pack(packing.problem, other->family->launch_shape(packing.problem, other->config),
+                              packing.arguments, packing.launch));
+  CHECK_FALSE(packing.launch.begins_early);
 }
 
 TEST_CASE("flash_fwd_sm90 describes columns that are no whole panels, and leaves unaligned rows to others") {

@@ -147,6 +147,7 @@ void FakeBackend::launch(const Module& module, const Launch& launch, Stream) {
   }
   ++launches;
   last_launch = launch;
+  launched = &launch;
   pending_ = fault;
   run_fake_kernel(kernel.entry, kernel.constants, launch, fault);
 }

@@ -76,6 +76,7 @@ class FakeBackend final : public Backend {
   int loads = 0;
   int launches = 0;
   std::optional<Launch> last_launch;
+  const Launch* launched = nullptr;  // where that lay
   int64_t live_allocations = 0;
   int64_t live_modules = 0;
   // Launches that were timed, of all candidates or of those specialised with these values.
