@@ -341,12 +341,11 @@ struct CUstream_st;
 
 /* Checks, packs and launches: no allocation, lock, synchronisation or compile; capturable in a CUDA graph.
  * Asynchronous on `stream` (NULL, 1 and 2: CUDA's own default streams), programmatic launches behind it must
- * wait for its outputs; synchronous on simt and reference. batch = 0 and seqlen_q = 0 succeed without a
- * launch; seqlen_kv = 0 writes o = 0, lse = -inf. Backward is at most three launches; seqlen_q = 0 writes
- * dk = dv = 0, seqlen_kv = 0 dq = 0. `workspace` is 256-byte aligned device memory of at least
- * attune_plan_get_workspace_size bytes; NULL is allowed when that is 0. A fault of the running kernel shows
- * at the caller's next synchronisation; on simt, here. Errors: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY,
- * WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
+ * wait for its outputs; synchronous on simt and reference. batch = 0 and seqlen_q = 0 launch nothing;
+ * seqlen_kv = 0 writes o = 0, lse = -inf. Backward is at most three launches; seqlen_q = 0 writes dk = dv =
+ * 0, seqlen_kv = 0 dq = 0. `workspace`: 256-byte aligned device memory, attune_plan_get_workspace_size bytes
+ * or more; NULL where that is 0. A running kernel's fault shows at the next synchronisation; on simt, here.
+ * Errors: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_args* args,
                                              void* workspace, size_t workspace_bytes,
                                              struct CUstream_st* stream);
