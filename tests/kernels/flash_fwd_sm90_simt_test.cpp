@@ -29,6 +29,26 @@ ForwardKernel kernel_of(int block_m, int block_n, int stages, int take_turns = 0
            {"PERSISTENT", persistent}}};
 }
 
+// Two sequences, grouped heads, under a causal mask.
+Problem grouped_problem(int64_t head_dim) {
+  Problem problem = problem_of(DType::bf16, head_dim, head_dim, Mask::causal);
+  problem.batch = 2;
+  problem.heads_q = 4;
+  problem.heads_kv = 2;
+  return problem;
+}
+
+// The problem of these lengths; then with tensors that lie in every other way.
+std::vector<FlashFwdCase> cases_of_places(const Problem& problem, FlashFwdCase::Lengths lengths) {
+  Problem transposed = problem;
+  transposed.layout = Layout::bshd;
+  const ForwardKernel kernel = kernel_of(128, 128, 2);
+  return {{problem, kernel, {lengths}},
+          {transposed, kernel, {{131, 150}}},
+          {transposed, kernel, {{131, 150}}, 1, Placement::broadcast},
+          {problem, kernel, {{67, 83}}, 1, Placement::unaligned}};
+}
+
 const std::vector<FlashFwdCase::Lengths> kFew = {{97, 131}, {130, 400}, {203, 70}, {1, 33}};
 
 }  // namespace
@@ -71,33 +91,14 @@ TEST_CASE("flash_fwd_sm90 on simt is right with one consumer", "[simt]") {
 
 TEST_CASE("flash_fwd_sm90 on simt takes rows of 72 columns anywhere, in both layouts", "[simt]") {
   KernelBench bench = KernelBench::on_simt("sm_90a");
-  Problem problem = problem_of(DType::bf16, 72, 72, Mask::causal);
-  problem.batch = 2;
-  problem.heads_q = 4;
-  problem.heads_kv = 2;
-  Problem transposed = problem;
-  transposed.layout = Layout::bshd;
-  const ForwardKernel kernel = kernel_of(128, 128, 2);
-  check_flash_fwd(bench, {{problem, kernel, {{150, 40}}},
-                          {transposed, kernel, {{131, 150}}},
-                          {transposed, kernel, {{131, 150}}, 1, Placement::broadcast},
-                          {problem, kernel, {{67, 83}}, 1, Placement::unaligned}});
+  check_flash_fwd(bench, cases_of_places(grouped_problem(72), {150, 40}));
 }
 
 TEST_CASE("flash_fwd_sm90 on simt takes rows that see no key, and both layouts", "[simt]") {
   KernelBench bench = KernelBench::on_simt("sm_90a");
-  Problem problem = problem_of(DType::bf16, 64, 64, Mask::causal);
-  problem.batch = 2;
-  problem.heads_q = 4;
-  problem.heads_kv = 2;
-  Problem transposed = problem;
-  transposed.layout = Layout::bshd;
-  const ForwardKernel kernel = kernel_of(128, 128, 2);
-  check_flash_fwd(bench, {{problem, kernel, {{300, 40}}},
-                          {transposed, kernel, {{131, 150}}},
-                          {transposed, kernel, {{131, 150}}, 1, Placement::broadcast},
-                          {problem, kernel, {{67, 83}}, 1, Placement::unaligned},
-                          {problem, kernel, {{67, 300}}, 60}});
+  std::vector<FlashFwdCase> cases = cases_of_places(grouped_problem(64), {300, 40});
+  cases.push_back({grouped_problem(64), kernel_of(128, 128, 2), {{67, 300}}, 60});
+  check_flash_fwd(bench, cases);
 }
 
 TEST_CASE("blocks of flash_fwd_sm90 on simt go on with other tiles", "[simt]") {
