@@ -37,7 +37,7 @@ ATTUNE_FN void warpgroup_commit() {
   attune_simt_thread* thread = simt::self();
   thread->api->warpgroup_commit(thread);
 }
-template <int PENDING>
+template <int PENDING, int PLACE = 0>
 ATTUNE_FN void warpgroup_wait(attune_simt_site site = simt::here()) {
   attune_simt_thread* thread = simt::self();
   thread->api->warpgroup_wait(thread, PENDING, site);

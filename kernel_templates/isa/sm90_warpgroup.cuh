@@ -64,11 +64,12 @@ ATTUNE_FN void warpgroup_commit() {
 #endif
 }
 // Waits until at most PENDING of the newest groups are unfinished. Sums and fragments of unfinished ones are
-// neither read nor written; a finished sum is pinned before it is read.
-template <int PENDING>
+// neither read nor written; a finished sum is pinned before it is read. Waits of different PLACEs are never
+// merged by the compiler.
+template <int PENDING, int PLACE = 0>
 ATTUNE_FN void warpgroup_wait() {
 #if ATTUNE_WARPGROUPS
-  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+  asm volatile("wgmma.wait_group.sync.aligned %0;  // place %1" ::"n"(PENDING), "n"(PLACE) : "memory");
 #endif
 }
 // Keeps the compiler from reading or writing the fragment on the other side of this place.

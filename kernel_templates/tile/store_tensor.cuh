@@ -5,14 +5,9 @@
 
 namespace attune {
 
-// The thread of each warpgroup that starts its stores, and waits for them.
-ATTUNE_FN bool starts_stores() {
-  return thread_index() % 128 == 0;
-}
-
 // Writes 64 rows, each times its factor, to the first 64 rows of `tile`. A step stores 16 columns of the
 // warp's 16 rows: four matrices, whose rows the lanes name in the order of the fragments. The last step of an
-// odd number of eights has eight columns of zeros.
+// odd number of eights has eight columns of zeros. The copy engine sees what the caller wrote.
 template <typename T, int DIM, int ROW_CHUNKS, int PANEL_ROWS>
 ATTUNE_FN void pack_rows(const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& tile, const WarpgroupSum<DIM>& sum,
                          const float (&factor)[2]) {
@@ -33,37 +28,20 @@ ATTUNE_FN void pack_rows(const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& tile, cons
     }
     store_matrices(fragment, [&](int) { return cursor.at(0, 2 * step); });
   }
+  async_proxy_fence();
 }
 
-// Starts storing 64 rows, each times its factor, to the rows from `row` on of the tensor that `map` describes
-// by single panels and boxes of 64 rows; rows and columns that it has not are left out. `tile` is the
-// warpgroup's own, and free; reclaim_tile() comes before it is written again, finish_stores() before the end.
-// A collective of the warpgroup.
-template <typename T, int DIM, int ROW_CHUNKS, int PANEL_ROWS>
-ATTUNE_FN void start_store(const TensorMap& map, const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& tile,
-                           const WarpgroupSum<DIM>& sum, const float (&factor)[2], int row, int head,
-                           int batch) {
+// Starts storing the first DIM columns of a tile to 64 rows from `row` on of the tensor that `map` describes
+// by single panels and boxes of 64 rows; rows and columns that it has not are left out. One thread does it,
+// once everybody has packed rows and arrived; after its bulk_wait_read<0>() the tile may be written again.
+template <int DIM, typename T, int ROW_CHUNKS, int PANEL_ROWS>
+ATTUNE_FN void start_store(const TensorMap& map, const SharedTile<T, ROW_CHUNKS, PANEL_ROWS>& tile, int row,
+                           int head, int batch) {
   constexpr int kPanelColumns = 64;
-  pack_rows(tile, sum, factor);
-  async_proxy_fence();
-  warpgroup_barrier();
-  if (!starts_stores()) return;
   ATTUNE_UNROLL
   for (int column = 0; column < DIM; column += kPanelColumns)
     store_tensor(map, tile.chunk(0, column / 8), column, row, head, batch);
   bulk_commit();
-}
-
-// The stores started so far no longer read their tile: before the kernel's end, whoever started any must have
-// come here. Others go on.
-ATTUNE_FN void finish_stores() {
-  if (starts_stores()) bulk_wait_read<0>();
-}
-
-// The warpgroup may write to the tile again. A collective of it.
-ATTUNE_FN void reclaim_tile() {
-  finish_stores();
-  warpgroup_barrier();
 }
 
 }  // namespace attune

@@ -17,15 +17,18 @@ int consumers_of(const Config& config) {
   return config.at("BLOCK_M") / warpgroups::kRows;
 }
 
-FlashFwdSm90Layout layout_of(const Problem& problem, int consumers, int block_n, int stages) {
+FlashFwdSm90Layout layout_of(const Problem& problem, int consumers, int block_n, int stages,
+                             bool persistent) {
   return {.head_dim = static_cast<int>(problem.head_dim),
           .head_dim_v = static_cast<int>(problem.head_dim_v),
           .consumers = consumers,
           .block_n = block_n,
-          .stages = stages};
+          .stages = stages,
+          .persistent = persistent ? 1 : 0};
 }
 FlashFwdSm90Layout layout_of(const Problem& problem, const Config& config) {
-  return layout_of(problem, consumers_of(config), config.at("BLOCK_N"), config.at("STAGES"));
+  return layout_of(problem, consumers_of(config), config.at("BLOCK_N"), config.at("STAGES"),
+                   config.at("PERSISTENT") != 0);
 }
 
 int output_columns(const Problem& problem) {
@@ -53,13 +56,14 @@ bool is_tried(const Problem& problem, int block_n) {
   return !is_narrow(problem) || (block_n != 144 && block_n != 176);
 }
 
-// The most keys a step may have: their fragments fit the registers of a consumer, two tiles in flight the
-// shared memory.
+// The most keys a step of a persistent block may have: their fragments fit the registers of a consumer, two
+// tiles in flight the shared memory.
 int longest_step(const Problem& problem, const DeviceSpec& device, int consumers) {
   int longest = 0;
   for (const int block_n : kSteps) {
-    const bool fits = fragments_of(problem, block_n) <= warpgroups::fragment_limit(consumers) &&
-                      layout_of(problem, consumers, block_n, 2).shared_bytes() <= device.shared_per_block;
+    const bool fits =
+        fragments_of(problem, block_n) <= warpgroups::fragment_limit(consumers) &&
+        layout_of(problem, consumers, block_n, 2, true).shared_bytes() <= device.shared_per_block;
     if (fits && is_tried(problem, block_n)) longest = block_n;
   }
   return longest;

@@ -51,10 +51,14 @@ ATTUNE_KERNEL(store, StoreParams, 256) {
         }
       }
     }
-    if (head > 0) reclaim_tile();
-    start_store(params.map, tile, sum, factor, 64 * group, head, 0);
+    pack_rows(tile, sum, factor);
+    warpgroup_barrier();
+    if (thread_index() % 128 == 0) {
+      start_store<OUTPUT_COLUMNS>(params.map, tile, 64 * group, head, 0);
+      bulk_wait_read<0>();
+    }
+    warpgroup_barrier();
   }
-  finish_stores();
 }
 )";
 

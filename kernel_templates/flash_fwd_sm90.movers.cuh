@@ -1,0 +1,164 @@
+// The shared memory of flash_fwd_sm90, and the threads that move tiles into it and out of it: a part of
+// flash_fwd_sm90.cuh, whose constants it uses.
+#pragma once
+
+namespace attune {
+
+// Panels are whole in shared memory: columns beyond the head dimension are zeros.
+constexpr int kColumns = 64 * FlashFwdSm90Layout::panels(HEAD_DIM);
+constexpr int kColumnsV = 64 * FlashFwdSm90Layout::panels(HEAD_DIM_V);
+using TileQ = PanelTile<Element, kColumns, kWarpgroupRows>;
+using TileK = PanelTile<Element, kColumns, BLOCK_N>;
+using TileV = PanelTile<Element, kColumnsV, BLOCK_N>;
+using TileO = PanelTile<Element, kColumnsV, kWarpgroupRows>;
+using Position = RingPosition<STAGES>;
+using Barriers = RingBarriers<STAGES>;
+using RowPosition = RingPosition<kLayout.row_slots()>;
+using RowBarriers = RingBarriers<kLayout.row_slots()>;
+using Walk = TileWalk<BLOCK_M, kCausal, PERSISTENT != 0>;
+
+struct Memory {
+  Shared<Element> start;
+
+  ATTUNE_FN TileQ q(int consumer, int slot) const { return {rows(consumer, slot)}; }
+  ATTUNE_FN TileO o(int consumer, int slot) const { return {rows(consumer, slot)}; }
+  ATTUNE_FN TileK k(int slot) const {
+    return {start + (kLayout.k_offset(0) / ELEMENT_BYTES + slot * (kLayout.k_tile_bytes() / ELEMENT_BYTES))};
+  }
+  ATTUNE_FN TileV v(int slot) const {
+    return {start + (kLayout.v_offset(0) / ELEMENT_BYTES + slot * (kLayout.v_tile_bytes() / ELEMENT_BYTES))};
+  }
+  // Of a consumer's row slots: full of Q, and empty.
+  ATTUNE_FN RowBarriers row_barriers(int consumer) const {
+    return {start.as<u64>() + (kLayout.row_barriers_offset(0) / 8 + 3 * kLayout.row_slots() * consumer)};
+  }
+  // The slot is full of O.
+  ATTUNE_FN Shared<u64> o_full(int consumer, int slot) const {
+    return row_barriers(consumer).start + (2 * kLayout.row_slots() + slot);
+  }
+  ATTUNE_FN Barriers k_barriers() const { return {start.as<u64>() + kLayout.k_barriers_offset() / 8}; }
+  ATTUNE_FN Barriers v_barriers() const { return {start.as<u64>() + kLayout.v_barriers_offset() / 8}; }
+  ATTUNE_FN Shared<u64> turns() const { return start.as<u64>() + kLayout.turns_offset() / 8; }
+
+  ATTUNE_FN void init_barriers() const {
+    constexpr u32 kWarps = 4;  // of a warpgroup
+    ATTUNE_UNROLL
+    for (int consumer = 0; consumer < kConsumers; ++consumer) {
+      // Whoever is last to use a row slot empties it: the thread that stores O, or the warps that read Q.
+      row_barriers(consumer).init(kStagesOutput ? 1 : kWarps);
+      ATTUNE_UNROLL
+      for (int slot = 0; slot < kLayout.row_slots(); ++slot)
+        mbarrier_init(o_full(consumer, slot), kWarps);
+    }
+    k_barriers().init(kWarps * kConsumers);
+    v_barriers().init(kWarps * kConsumers);
+    Turns<kConsumers>::init(turns());
+  }
+
+ private:
+  ATTUNE_FN Shared<Element> rows(int consumer, int slot) const {
+    constexpr int kSlotElements = kLayout.row_slot_bytes() / ELEMENT_BYTES;
+    return start + (consumer * kLayout.row_slots() + slot) * kSlotElements;
+  }
+};
+
+// The first key of a tile's first step. It has one step at least, in which all keys may be masked.
+ATTUNE_FN int first_key_of(const TileCoordinates& tile, const FlashFwdSm90Params& params) {
+  const int blocks = visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q,
+                                                                   params.seqlen_kv, params.diagonal);
+  return blocks > 1 ? (blocks - 1) * BLOCK_N : 0;
+}
+
+ATTUNE_FN void prefetch_maps(const FlashFwdSm90Params& params) {
+  prefetch_map(params.q_map);
+  prefetch_map(params.k_map);
+  prefetch_map(params.v_map);
+  if constexpr (kStagesOutput) prefetch_map(params.o_map);
+}
+
+// Starts copying a tile's rows from `row` on, panel by panel.
+template <int ROW_CHUNKS, int ROWS>
+ATTUNE_FN void copy_tile(const SharedTile<Element, ROW_CHUNKS, ROWS>& tile, const TensorMap& map,
+                         Shared<u64> barrier, int row, int head, int batch) {
+  ATTUNE_UNROLL
+  for (int panel = 0; panel < ROW_CHUNKS / 8; ++panel)
+    copy_panel(tile.data + panel * tile.kPanelElements, map, barrier, panel, row, head, batch);
+}
+
+// Has everything copied that the consumers use, in the order of their use. One thread does it.
+struct Producer {
+  const FlashFwdSm90Params& params;
+  const Memory& memory;
+  RowPosition at_q;
+  Position at_k, at_v;
+
+  ATTUNE_FN void load_tiles() {
+    Walk walk(params.walk, static_cast<u32>(block_index()));
+    TileCoordinates tile;
+    ATTUNE_NO_UNROLL
+    while (walk.next(tile)) {
+      const int kv_head = static_cast<int>(quotient(static_cast<u32>(tile.head), params.heads_per_kv));
+      int first_key = first_key_of(tile, params);
+      load_keys(first_key, kv_head, tile.batch);
+      load_queries(tile);
+      ATTUNE_NO_UNROLL
+      for (; first_key > 0; first_key -= BLOCK_N) {  // V comes a step behind K, as its use does
+        load_keys(first_key - BLOCK_N, kv_head, tile.batch);
+        load_values(first_key, kv_head, tile.batch);
+      }
+      load_values(0, kv_head, tile.batch);
+    }
+  }
+
+ private:
+  ATTUNE_FN void load_queries(const TileCoordinates& tile) {
+    ATTUNE_UNROLL
+    for (int consumer = 0; consumer < kConsumers; ++consumer) {
+      const RowBarriers q = memory.row_barriers(consumer);
+      q.await_empty(at_q);
+      mbarrier_expect(q.full(at_q), kLayout.q_tile_bytes());
+      copy_tile(memory.q(consumer, at_q.slot), params.q_map, q.full(at_q),
+                tile.first_row + kWarpgroupRows * consumer, tile.head, tile.batch);
+    }
+    at_q.advance();
+  }
+  ATTUNE_FN void load_keys(int first_key, int kv_head, int batch) {
+    const Barriers k = memory.k_barriers();
+    k.await_empty(at_k);
+    mbarrier_expect(k.full(at_k), kLayout.k_tile_bytes());
+    copy_tile(memory.k(at_k.slot), params.k_map, k.full(at_k), first_key, kv_head, batch);
+    at_k.advance();
+  }
+  ATTUNE_FN void load_values(int first_key, int kv_head, int batch) {
+    const Barriers v = memory.v_barriers();
+    v.await_empty(at_v);
+    mbarrier_expect(v.full(at_v), kLayout.v_tile_bytes());
+    copy_tile(memory.v(at_v.slot), params.v_map, v.full(at_v), first_key, kv_head, batch);
+    at_v.advance();
+  }
+};
+
+// Has the copy engine store what a consumer staged, and gives the row slot back. One thread does it, beside
+// the producer, so that the consumer waits for neither.
+struct Storer {
+  const FlashFwdSm90Params& params;
+  const Memory& memory;
+  int consumer;
+  RowPosition at_o;
+
+  ATTUNE_FN void store_tiles() {
+    Walk walk(params.walk, static_cast<u32>(block_index()));
+    TileCoordinates tile;
+    ATTUNE_NO_UNROLL
+    while (walk.next(tile)) {
+      mbarrier_wait(memory.o_full(consumer, at_o.slot), at_o.phase);
+      start_store<HEAD_DIM_V>(params.o_map, memory.o(consumer, at_o.slot),
+                              tile.first_row + kWarpgroupRows * consumer, tile.head, tile.batch);
+      bulk_wait_read<0>();
+      mbarrier_arrive(memory.row_barriers(consumer).empty(at_o));
+      at_o.advance();
+    }
+  }
+};
+
+}  // namespace attune
