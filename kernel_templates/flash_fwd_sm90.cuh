@@ -273,6 +273,9 @@ struct Consumer {
     for (int i = 0; i < 2; ++i)
       factor[i] = rows.sum[i] == 0 ? 0.0f : reciprocal_approximate(rows.sum[i]);
     if constexpr (kStagesOutput) {
+      // NOTE: first, since what follows needs whole warps again. Did lanes part last, ptxas would keep
+      // nothing of the loop in uniform registers, from which products are started.
+      store_statistics(tile, warp_row);
       warpgroup_barrier();  // no warp's products read the tile's Q any more
       pack_rows(memory.o(self, at_o.slot), output, factor);
       warp_barrier();
@@ -282,7 +285,12 @@ struct Consumer {
       store_rows<HEAD_DIM_V>(output, factor,
                              output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
                              params.o.row_stride, params.seqlen_q - warp_row);
+      // NOTE: last. In straight code ptxas would await the product that runs meanwhile before it stores rows.
+      store_statistics(tile, warp_row);
     }
+  }
+  // Log-sum-exp of a thread's two rows.
+  ATTUNE_FN void store_statistics(const TileCoordinates& tile, int warp_row) const {
     if (params.lse == nullptr || lane_index() % 4 != 0) return;
     const Global<float> lse =
         Global<float>(static_cast<float*>(params.lse)) +
