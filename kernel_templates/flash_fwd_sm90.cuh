@@ -7,7 +7,7 @@
 //  rows    +-------+-------+-------+   O = O · correction + P · V
 //
 // A block owns BLOCK_M query rows of one head at a time, each of its consumer warpgroups 64 of them. The
-// first warpgroup moves tiles: one of its threads has Q, K and V copied, others have outputs stored
+// first warpgroup moves tiles: one of its threads has K and V copied, others each consumer's Q and outputs
 // (flash_fwd_sm90.movers.cuh). While a consumer computes the exponentials of a step, two products run: its
 // own P · V of the step before, and those of other consumers. A persistent block's tiles follow each other
 // without a gap: the first step of the next tile runs beside the last P · V of this one. The launch begins
@@ -50,6 +50,7 @@
 #endif
 
 #include "attention/mask.cuh"
+#include "attention/positive_maximum.cuh"
 #include "attention/softmax.cuh"
 #include "attention/tensor_rows.cuh"
 #include "attention/tile_walk.cuh"
@@ -258,7 +259,7 @@ struct Consumer {
       const int warp_row = group_row(tile) + 16 * (warp_index() % 4);
       apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
     }
-    const bool moved = raise_maximum(score, rows, correction, params.scale_log2);
+    const bool moved = raise_positive_maximum(score, rows, correction, params.scale_log2);
     const float offset[2] = {offset_of(rows.maximum[0], params.scale_log2),
                              offset_of(rows.maximum[1], params.scale_log2)};
     exponentiate<kN>(score, 0, rows, offset, params.scale_log2);
@@ -325,11 +326,11 @@ ATTUNE_KERNEL_BLOCKS(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + attune::kCon
     if (lane_index() != 0) return;
     const int warp = warp_index();
     if (warp == 0) {
-      Producer producer{params, memory, {}, {}, {}};
+      Producer producer{params, memory, {}, {}};
       producer.load_tiles();
-    } else if (kStagesOutput && warp <= kConsumers) {
-      Storer storer{params, memory, warp - 1, {}};
-      storer.store_tiles();
+    } else if (warp <= kConsumers) {
+      RowMover mover{params, memory, warp - 1, {}, {}};
+      mover.move_tiles();
     }
   } else {
     if constexpr (kClaimedRegisters > 0) claim_registers<kClaimedRegisters>();

@@ -28,7 +28,7 @@ struct Memory {
   ATTUNE_FN TileV v(int slot) const {
     return {start + (kLayout.v_offset(0) / ELEMENT_BYTES + slot * (kLayout.v_tile_bytes() / ELEMENT_BYTES))};
   }
-  // Of a consumer's row slots: full of Q, and empty.
+  // Of a consumer's row slots: full of Q; and empty, which only those of unstaged outputs are told to be.
   ATTUNE_FN RowBarriers row_barriers(int consumer) const {
     return {start.as<u64>() + (kLayout.row_barriers_offset(0) / 8 + 3 * kLayout.row_slots() * consumer)};
   }
@@ -44,8 +44,7 @@ struct Memory {
     constexpr u32 kWarps = 4;  // of a warpgroup
     ATTUNE_UNROLL
     for (int consumer = 0; consumer < kConsumers; ++consumer) {
-      // Whoever is last to use a row slot empties it: the thread that stores O, or the warps that read Q.
-      row_barriers(consumer).init(kStagesOutput ? 1 : kWarps);
+      row_barriers(consumer).init(kWarps);
       ATTUNE_UNROLL
       for (int slot = 0; slot < kLayout.row_slots(); ++slot)
         mbarrier_init(o_full(consumer, slot), kWarps);
@@ -85,11 +84,10 @@ ATTUNE_FN void copy_tile(const SharedTile<Element, ROW_CHUNKS, ROWS>& tile, cons
     copy_panel(tile.data + panel * tile.kPanelElements, map, barrier, panel, row, head, batch);
 }
 
-// Has everything copied that the consumers use, in the order of their use. One thread does it.
+// Has K and V copied, in the order of their use by the consumers. One thread does it.
 struct Producer {
   const FlashFwdSm90Params& params;
   const Memory& memory;
-  RowPosition at_q;
   Position at_k, at_v;
 
   ATTUNE_FN void load_tiles() {
@@ -100,7 +98,6 @@ struct Producer {
       const int kv_head = static_cast<int>(quotient(static_cast<u32>(tile.head), params.heads_per_kv));
       int first_key = first_key_of(tile, params);
       load_keys(first_key, kv_head, tile.batch);
-      load_queries(tile);
       ATTUNE_NO_UNROLL
       for (; first_key > 0; first_key -= BLOCK_N) {  // V comes a step behind K, as its use does
         load_keys(first_key - BLOCK_N, kv_head, tile.batch);
@@ -111,17 +108,6 @@ struct Producer {
   }
 
  private:
-  ATTUNE_FN void load_queries(const TileCoordinates& tile) {
-    ATTUNE_UNROLL
-    for (int consumer = 0; consumer < kConsumers; ++consumer) {
-      const RowBarriers q = memory.row_barriers(consumer);
-      q.await_empty(at_q);
-      mbarrier_expect(q.full(at_q), kLayout.q_tile_bytes());
-      copy_tile(memory.q(consumer, at_q.slot), params.q_map, q.full(at_q),
-                tile.first_row + kWarpgroupRows * consumer, tile.head, tile.batch);
-    }
-    at_q.advance();
-  }
   ATTUNE_FN void load_keys(int first_key, int kv_head, int batch) {
     const Barriers k = memory.k_barriers();
     k.await_empty(at_k);
@@ -138,26 +124,58 @@ struct Producer {
   }
 };
 
-// Has the copy engine store what a consumer staged, and gives the row slot back. One thread does it, beside
-// the producer, so that the consumer waits for neither.
-struct Storer {
+// Has the Q of a consumer's tiles copied and, where it is staged, the O that the consumer leaves in its place
+// stored. One thread does it: the producer is busy with keys, and a consumer waits for no copy of its rows.
+struct RowMover {
   const FlashFwdSm90Params& params;
   const Memory& memory;
   int consumer;
-  RowPosition at_o;
+  RowPosition at_q, at_o;
 
-  ATTUNE_FN void store_tiles() {
+  ATTUNE_FN void move_tiles() {
     Walk walk(params.walk, static_cast<u32>(block_index()));
-    TileCoordinates tile;
-    ATTUNE_NO_UNROLL
-    while (walk.next(tile)) {
-      mbarrier_wait(memory.o_full(consumer, at_o.slot), at_o.phase);
-      start_store<HEAD_DIM_V>(params.o_map, memory.o(consumer, at_o.slot),
-                              tile.first_row + kWarpgroupRows * consumer, tile.head, tile.batch);
-      bulk_wait_read<0>();
-      mbarrier_arrive(memory.row_barriers(consumer).empty(at_o));
-      at_o.advance();
+    if constexpr (kStagesOutput) {
+      exchange(walk);
+    } else {
+      TileCoordinates tile;
+      ATTUNE_NO_UNROLL
+      while (walk.next(tile)) {
+        memory.row_barriers(consumer).await_empty(at_q);
+        load_queries(tile);
+      }
     }
+  }
+
+ private:
+  // The Q of a tile goes where the O of the tile before last has left.
+  ATTUNE_FN void exchange(Walk& walk) {
+    TileCoordinates tile, next;
+    bool has_tile = walk.next(tile);
+    if (has_tile) load_queries(tile);
+    bool has_next = has_tile && kLayout.row_slots() == 2 && walk.next(next);
+    if (has_next) load_queries(next);
+    ATTUNE_NO_UNROLL
+    while (has_tile) {
+      store_outputs(tile);
+      tile = next;
+      has_tile = has_next;
+      has_next = has_next && walk.next(next);
+      if (has_next) load_queries(next);
+    }
+  }
+  ATTUNE_FN void load_queries(const TileCoordinates& tile) {
+    const Shared<u64> full = memory.row_barriers(consumer).full(at_q);
+    mbarrier_expect(full, kLayout.q_tile_bytes());
+    copy_tile(memory.q(consumer, at_q.slot), params.q_map, full, tile.first_row + kWarpgroupRows * consumer,
+              tile.head, tile.batch);
+    at_q.advance();
+  }
+  ATTUNE_FN void store_outputs(const TileCoordinates& tile) {
+    mbarrier_wait(memory.o_full(consumer, at_o.slot), at_o.phase);
+    start_store<HEAD_DIM_V>(params.o_map, memory.o(consumer, at_o.slot),
+                            tile.first_row + kWarpgroupRows * consumer, tile.head, tile.batch);
+    bulk_wait_read<0>();
+    at_o.advance();
   }
 };
 

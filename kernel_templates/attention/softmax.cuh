@@ -37,6 +37,20 @@ ATTUNE_FN Real offset_of(Real row_maximum, Real scale_log2) {
 // beyond 2^119 may overflow where an exact maximum would not let them.
 constexpr float kSlack = 8;
 
+// The maxima become those of the scores seen so far, of which `largest` are the new ones' per row.
+template <typename Real, int M>
+ATTUNE_FN void follow(const Real (&largest)[2 * M], RowStatistics<Real, M>& rows, Real (&correction)[2 * M],
+                      Real scale_log2) {
+  ATTUNE_UNROLL
+  for (int i = 0; i < 2 * M; ++i) {
+    const Real larger = maximum(rows.maximum[i], largest[i]);
+    correction[i] =
+        exp2_approximate(rounded_product(rows.maximum[i], scale_log2) - offset_of(larger, scale_log2));
+    rows.maximum[i] = larger;
+    rows.sum[i] *= correction[i];
+  }
+}
+
 // Lets the maxima follow these scores where they must. True (for the whole warp) when they moved: older
 // outputs are then to be multiplied with `correction`, as the sums already are. scale_log2 = scale · log2(e)
 // folds the base in.
@@ -59,14 +73,7 @@ ATTUNE_FN bool raise_maximum(const Real (&score)[M][N][4], RowStatistics<Real, M
   for (int i = 0; i < 2 * M; ++i)
     exceeds |= (largest[i] - rows.maximum[i]) * scale_log2 > kSlack;  // not for -infinity - -infinity, a NaN
   if (!warp_any(exceeds)) return false;
-  ATTUNE_UNROLL
-  for (int i = 0; i < 2 * M; ++i) {
-    const Real larger = maximum(rows.maximum[i], largest[i]);
-    correction[i] =
-        exp2_approximate(rounded_product(rows.maximum[i], scale_log2) - offset_of(larger, scale_log2));
-    rows.maximum[i] = larger;
-    rows.sum[i] *= correction[i];
-  }
+  follow<Real, M>(largest, rows, correction, scale_log2);
   return true;
 }
 

@@ -34,14 +34,15 @@ struct RingBarriers {
     }
   }
   ATTUNE_FN Shared<u64> full(const RingPosition<SLOTS>& at) const { return start + at.slot; }
-  ATTUNE_FN Shared<u64> empty(const RingPosition<SLOTS>& at) const { return start + (SLOTS + at.slot); }
   ATTUNE_FN void await_full(const RingPosition<SLOTS>& at) const { mbarrier_wait(full(at), at.phase); }
   // A new ring is empty: its first turn waits for the phase before the first.
-  ATTUNE_FN void await_empty(const RingPosition<SLOTS>& at) const { mbarrier_wait(empty(at), at.phase ^ 1); }
+  ATTUNE_FN void await_empty(const RingPosition<SLOTS>& at) const {
+    mbarrier_wait(start + (SLOTS + at.slot), at.phase ^ 1);
+  }
   // The calling warp is done with the slot.
   ATTUNE_FN void release(const RingPosition<SLOTS>& at) const {
     warp_barrier();
-    if (lane_index() == 0) mbarrier_arrive(empty(at));
+    if (lane_index() == 0) mbarrier_arrive(start + (SLOTS + at.slot));
   }
 };
 
