@@ -98,10 +98,11 @@ struct Consumer {
   Turns<kConsumers> turns;
   RowPosition at_q, at_o;
   Position at_k, at_v;
-  // Of the tile: outputs not yet divided by their sums, and the step whose P · V is the next to be started.
-  Output output;
+  Output output;  // not yet divided by the sums of its rows
   Statistics rows;
+  // Of the step whose P · V is the next to be started.
   PackedScores<kN> probability;
+  bool is_first_step;  // of its tile: no output to add to
 
   ATTUNE_FN Consumer(const FlashFwdSm90Params& params, const Memory& memory, int self)
       : params(params), memory(memory), self(self), turns(memory.turns(), self) {}
@@ -111,22 +112,22 @@ struct Consumer {
     TileCoordinates tile;
     if (!walk.next(tile)) return;
     begin(tile);
-    ATTUNE_NO_UNROLL
-    for (;;) {
-      take_steps(tile);
-      TileCoordinates next = tile;
-      if (PERSISTENT == 0 || !walk.next(next)) break;
-      if constexpr (kLayout.row_slots() == 2) {
-        go_on(tile, next);
-      } else {
+    if constexpr (kLayout.row_slots() > 1) {
+      take_all_steps(walk, tile);
+    } else {
+      ATTUNE_NO_UNROLL
+      for (;;) {
+        take_steps(tile);
+        TileCoordinates next = tile;
+        if (PERSISTENT == 0 || !walk.next(next)) break;
         begin_beside_store(tile, next);
+        tile = next;
       }
-      tile = next;
     }
     start_values();
     warpgroup_wait<0>();
     pin(output.value);
-    store(tile);
+    store(tile, rows);
   }
 
  private:
@@ -137,21 +138,16 @@ struct Consumer {
     start_scores<HEAD_DIM>(score, memory.q(self, at_q.slot), memory.k(at_k.slot));
     warpgroup_commit();
   }
-  // P · V of the step whose scores are exponentiated.
   ATTUNE_FN void start_values() {
     memory.v_barriers().await_full(at_v);
     warpgroup_arrive();
-    start_sum(output, probability, memory.v(at_v.slot));
+    start_sum(output, probability, memory.v(at_v.slot), !is_first_step);
     warpgroup_commit();
   }
-  // Scores of the next keys are there, P · V of the step before is running.
-  ATTUNE_FN void start_both(Scores& score) {
-    if constexpr (TAKE_TURNS != 0) turns.await();
-    start_step(score);
-    start_values();
-    if constexpr (TAKE_TURNS != 0) turns.pass();
+  ATTUNE_FN void await_scores(Scores& score, bool is_last_step) {
     warpgroup_wait<1>();
     pin(score[0]);
+    release_keys(is_last_step);
   }
   // NOTE: waiting in a branch. In straight code ptxas waits first and then exponentiates. All warps of the
   // warpgroup take the same branch, since it must wait together; PLACE keeps the two from being merged.
@@ -174,44 +170,89 @@ struct Consumer {
     warpgroup_wait<0>();
     take_first_scores(score, tile);
   }
-  // The other steps of a tile. S of a step is started before P · V of the step before, and exponentiated
-  // while that runs.
+  // Finished scores of a tile's first step.
+  ATTUNE_FN void take_first_scores(Scores& score, const TileCoordinates& tile) {
+    float correction[2];
+    const int first_key = first_key_of(tile, params);
+    pin(score[0]);
+    release_keys(first_key == 0);
+    clear(rows);
+    exponentiate_scores(score, correction, tile, first_key);
+    pack<Element>(probability, score);
+    is_first_step = true;
+  }
+
+  // All other steps of all tiles, to the last one's P · V. S of a step is started before P · V of the step
+  // before, and exponentiated while that runs, be the two of one tile or not. Outputs are complete when the
+  // first step of the next tile is exponentiated; they are stored while the next S runs.
+  ATTUNE_FN void take_all_steps(Walk& walk, TileCoordinates& tile) {
+    constexpr bool kTakesTurns = TAKE_TURNS != 0;
+    // With two slots the next tile's Q may wait for the place of these outputs.
+    constexpr bool kStoresEarly = kLayout.row_slots() == 2;
+    TileCoordinates complete = tile;
+    Statistics complete_rows = rows;
+    bool stores = false;
+    int first_key = first_key_of(tile, params);
+    ATTUNE_NO_UNROLL
+    for (;;) {
+      const bool begins = first_key == 0;  // with the next tile
+      TileCoordinates next = tile;
+      if (begins && !walk.next(next)) break;
+      first_key = begins ? first_key_of(next, params) : first_key - BLOCK_N;
+      if (kStoresEarly && stores) store(complete, complete_rows);
+      if (begins) memory.row_barriers(self).await_full(at_q);
+      Scores score;
+      if constexpr (kTakesTurns) turns.await();
+      start_step(score);
+      if (!kStoresEarly && stores) {
+        if constexpr (kTakesTurns) turns.pass();
+        store(complete, complete_rows);
+        start_values();
+      } else {
+        start_values();
+        if constexpr (kTakesTurns) turns.pass();
+      }
+      await_scores(score, first_key == 0);
+      is_first_step = begins;
+      stores = begins;
+      if (begins) {
+        complete = tile;
+        complete_rows = rows;
+        clear(rows);
+        tile = next;
+      }
+      float correction[2];
+      const bool moved = exponentiate_scores(score, correction, tile, first_key);
+      await_values(first_key == 0);
+      if (moved && !begins) scale_rows(output, correction);
+      pack<Element>(probability, score);
+    }
+    if (stores) store(complete, complete_rows);
+  }
+
+  // The same where there is one row slot. The other steps of a tile:
   ATTUNE_FN void take_steps(const TileCoordinates& tile) {
     int first_key = first_key_of(tile, params);
     ATTUNE_NO_UNROLL
     while (first_key > 0) {
       first_key -= BLOCK_N;
       Scores score;
+      if constexpr (TAKE_TURNS != 0) turns.await();
+      start_step(score);
+      start_values();
+      if constexpr (TAKE_TURNS != 0) turns.pass();
+      await_scores(score, first_key == 0);
+      is_first_step = false;
       float correction[2];
-      start_both(score);
-      release_keys(first_key == 0);
-      const bool moved = exponentiate_scores(score, rows, correction, tile, first_key);
+      const bool moved = exponentiate_scores(score, correction, tile, first_key);
       await_values(first_key == 0);
       if (moved) scale_rows(output, correction);
       pack<Element>(probability, score);
     }
   }
-  // From the last step of a tile to the first of the next, which is a step like others.
-  ATTUNE_FN void go_on(const TileCoordinates& tile, const TileCoordinates& next) {
-    Scores score;
-    Statistics next_rows;
-    float correction[2];
-    const int first_key = first_key_of(next, params);
-    memory.row_barriers(self).await_full(at_q);
-    start_both(score);
-    release_keys(first_key == 0);
-    clear(next_rows);
-    exponentiate_scores(score, next_rows, correction, next, first_key);
-    await_values(first_key == 0);
-    pack<Element>(probability, score);
-    store(tile);
-    clear(output);
-    rows = next_rows;
-  }
-  // The same where there is one row slot: the next tile's Q comes too late for that, but its first product
-  // runs while the rows are stored.
-  // NOTE: that one is awaited here. Were it in flight from one turn of the loop to the next, ptxas would
-  // await every product where it is started.
+  // The next tile's Q comes too late for its first step to run beside P · V of this one, but its first
+  // product runs while the rows are stored. NOTE: that one is awaited here. Were it in flight from one turn
+  // of the loop to the next, ptxas would await every product where it is started.
   ATTUNE_FN void begin_beside_store(const TileCoordinates& tile, const TileCoordinates& next) {
     Scores score;
     start_values();
@@ -220,20 +261,9 @@ struct Consumer {
     warpgroup_wait<1>();
     pin(output.value);
     release_values();
-    store(tile);
+    store(tile, rows);
     warpgroup_wait<0>();
     take_first_scores(score, next);
-  }
-  // Finished scores of a tile's first step.
-  ATTUNE_FN void take_first_scores(Scores& score, const TileCoordinates& tile) {
-    float correction[2];
-    const int first_key = first_key_of(tile, params);
-    pin(score[0]);
-    release_keys(first_key == 0);
-    clear(output);
-    clear(rows);
-    exponentiate_scores(score, rows, correction, tile, first_key);
-    pack<Element>(probability, score);
   }
 
   // After the last scores of a tile its Q is done with, too.
@@ -253,8 +283,8 @@ struct Consumer {
     return tile.first_row + kWarpgroupRows * self;
   }
   // Scores become unnormalised probabilities. True when older outputs are to be multiplied with `correction`.
-  ATTUNE_FN bool exponentiate_scores(Scores& score, Statistics& rows, float (&correction)[2],
-                                     const TileCoordinates& tile, int first_key) const {
+  ATTUNE_FN bool exponentiate_scores(Scores& score, float (&correction)[2], const TileCoordinates& tile,
+                                     int first_key) {
     if (block_needs_mask<BLOCK_N, kCausal>(group_row(tile), first_key, params.seqlen_kv, params.diagonal)) {
       const int warp_row = group_row(tile) + 16 * (warp_index() % 4);
       apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
@@ -266,7 +296,7 @@ struct Consumer {
     return moved;
   }
 
-  ATTUNE_FN void store(const TileCoordinates& tile) {
+  ATTUNE_FN void store(const TileCoordinates& tile, Statistics& rows) {
     const int warp_row = group_row(tile) + 16 * (warp_index() % 4);
     quad_sum(rows.sum);
     float factor[2];
@@ -276,7 +306,7 @@ struct Consumer {
     if constexpr (kStagesOutput) {
       // NOTE: first, since what follows needs whole warps again. Did lanes part last, ptxas would keep
       // nothing of the loop in uniform registers, from which products are started.
-      store_statistics(tile, warp_row);
+      store_statistics(tile, rows, warp_row);
       warpgroup_barrier();  // no warp's products read the tile's Q any more
       pack_rows(memory.o(self, at_o.slot), output, factor);
       warp_barrier();
@@ -287,11 +317,11 @@ struct Consumer {
                              output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
                              params.o.row_stride, params.seqlen_q - warp_row);
       // NOTE: last. In straight code ptxas would await the product that runs meanwhile before it stores rows.
-      store_statistics(tile, warp_row);
+      store_statistics(tile, rows, warp_row);
     }
   }
   // Log-sum-exp of a thread's two rows.
-  ATTUNE_FN void store_statistics(const TileCoordinates& tile, int warp_row) const {
+  ATTUNE_FN void store_statistics(const TileCoordinates& tile, const Statistics& rows, int warp_row) const {
     if (params.lse == nullptr || lane_index() % 4 != 0) return;
     const Global<float> lse =
         Global<float>(static_cast<float*>(params.lse)) +

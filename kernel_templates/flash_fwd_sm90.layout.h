@@ -30,8 +30,14 @@ struct FlashFwdSm90Layout {
     return consumers > 1 && panels(head_dim) <= 2 && panels(head_dim_v) <= 2;
   }
   constexpr bool stages_output() const { return stages_output(consumers, head_dim, head_dim_v); }
-  // Two: the next tile's Q comes while this one's O goes.
-  constexpr int row_slots() const { return stages_output() && persistent != 0 ? 2 : 1; }
+  // Where they are more than one, the next tile's Q comes while this one's O goes. Three: and yet another's.
+  constexpr int row_slots() const {
+    if (!stages_output() || persistent == 0) return 1;
+    constexpr int kBlockBytes = 227 * 1024;  // what a block may have of sm_90
+    constexpr int kMostBarriers = 512;
+    const int with_three = consumers * 3 * row_slot_bytes() + stages * (k_tile_bytes() + v_tile_bytes());
+    return with_three + kMostBarriers <= kBlockBytes ? 3 : 2;
+  }
 
   constexpr int q_tile_bytes() const { return 128 * 64 * panels(head_dim); }
   constexpr int o_tile_bytes() const { return 128 * 64 * panels(head_dim_v); }

@@ -134,10 +134,19 @@ struct RowMover {
 
   ATTUNE_FN void move_tiles() {
     Walk walk(params.walk, static_cast<u32>(block_index()));
+    TileCoordinates tile;
     if constexpr (kStagesOutput) {
-      exchange(walk);
+      // The Q of a tile goes where the O of another one has left.
+      Walk ahead = walk;
+      ATTUNE_NO_UNROLL
+      for (int slot = 0; slot < kLayout.row_slots() && ahead.next(tile); ++slot)
+        load_queries(tile);
+      ATTUNE_NO_UNROLL
+      while (walk.next(tile)) {
+        store_outputs(tile);
+        if (ahead.next(tile)) load_queries(tile);
+      }
     } else {
-      TileCoordinates tile;
       ATTUNE_NO_UNROLL
       while (walk.next(tile)) {
         memory.row_barriers(consumer).await_empty(at_q);
@@ -147,22 +156,6 @@ struct RowMover {
   }
 
  private:
-  // The Q of a tile goes where the O of the tile before last has left.
-  ATTUNE_FN void exchange(Walk& walk) {
-    TileCoordinates tile, next;
-    bool has_tile = walk.next(tile);
-    if (has_tile) load_queries(tile);
-    bool has_next = has_tile && kLayout.row_slots() == 2 && walk.next(next);
-    if (has_next) load_queries(next);
-    ATTUNE_NO_UNROLL
-    while (has_tile) {
-      store_outputs(tile);
-      tile = next;
-      has_tile = has_next;
-      has_next = has_next && walk.next(next);
-      if (has_next) load_queries(next);
-    }
-  }
   ATTUNE_FN void load_queries(const TileCoordinates& tile) {
     const Shared<u64> full = memory.row_barriers(consumer).full(at_q);
     mbarrier_expect(full, kLayout.q_tile_bytes());
