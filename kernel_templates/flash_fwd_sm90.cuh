@@ -9,9 +9,10 @@
 // A block owns BLOCK_M query rows of one head at a time, each of its consumer warpgroups 64 of them. The
 // first warpgroup moves tiles: one of its threads has K and V copied, others each consumer's Q and outputs
 // (flash_fwd_sm90.movers.cuh). While a consumer computes the exponentials of a step, two products run: its
-// own P · V of the step before, and those of other consumers. A persistent block's tiles follow each other
-// without a gap: the first step of the next tile runs beside the last P · V of this one. The launch begins
-// before the one before it has ended, and waits.
+// own P · V of the step before, and those of other consumers. When a tile ends, either the whole first step
+// of the next one runs beside its last P · V, or only the first product, while rows are stored: they go to
+// shared memory, from where the copy engine stores them (or straight to global memory where there is no
+// room). The launch begins before the one before it has ended, and waits.
 //
 //   products of a consumer   | S0 |    | S1 | P0·V0 |     | S2 | P1·V1 |
 //   its exponentials              | P0 |       | P1       |       | P2
@@ -32,6 +33,9 @@
 #endif
 #ifndef PERSISTENT
 #define PERSISTENT 1  // 1: a block computes several tiles, one after the other; 0: one
+#endif
+#ifndef OVERLAP_TILES
+#define OVERLAP_TILES 0  // 1: the first step of a tile runs beside the last products of the one before
 #endif
 
 // The problem.
@@ -77,6 +81,7 @@ constexpr int kN = BLOCK_N / 8;  // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
 static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
 static_assert(kConsumers > 1 || TAKE_TURNS == 0, "one consumer has no one to take turns with");
+static_assert(OVERLAP_TILES == 0 || kLayout.row_slots() > 1, "the next tile's Q needs a place");
 static_assert(HEAD_DIM % 8 == 0 && HEAD_DIM_V % 8 == 0, "products take eight columns at a time");
 
 using Output = WarpgroupSum<FlashFwdSm90Layout::output_columns(HEAD_DIM_V)>;
@@ -96,13 +101,13 @@ struct Consumer {
   const Memory& memory;
   int self;  // which of the consumers
   Turns<kConsumers> turns;
-  RowPosition at_q, at_o;
+  RowPosition at_q;  // the tile's slot. Its products are started all the sooner for knowing it all the while.
+  RowPosition at_o;
   Position at_k, at_v;
-  Output output;  // not yet divided by the sums of its rows
+  // Of the tile: outputs not yet divided by their sums, and the step whose P · V is the next to be started.
+  Output output;
   Statistics rows;
-  // Of the step whose P · V is the next to be started.
   PackedScores<kN> probability;
-  bool is_first_step;  // of its tile: no output to add to
 
   ATTUNE_FN Consumer(const FlashFwdSm90Params& params, const Memory& memory, int self)
       : params(params), memory(memory), self(self), turns(memory.turns(), self) {}
@@ -112,22 +117,22 @@ struct Consumer {
     TileCoordinates tile;
     if (!walk.next(tile)) return;
     begin(tile);
-    if constexpr (kLayout.row_slots() > 1) {
-      take_all_steps(walk, tile);
-    } else {
-      ATTUNE_NO_UNROLL
-      for (;;) {
-        take_steps(tile);
-        TileCoordinates next = tile;
-        if (PERSISTENT == 0 || !walk.next(next)) break;
+    ATTUNE_NO_UNROLL
+    for (;;) {
+      take_steps(tile);
+      TileCoordinates next = tile;
+      if (PERSISTENT == 0 || !walk.next(next)) break;
+      if constexpr (OVERLAP_TILES != 0) {
+        begin_beside_values(tile, next);
+      } else {
         begin_beside_store(tile, next);
-        tile = next;
       }
+      tile = next;
     }
     start_values();
     warpgroup_wait<0>();
     pin(output.value);
-    store(tile, rows);
+    store(tile);
   }
 
  private:
@@ -138,16 +143,21 @@ struct Consumer {
     start_scores<HEAD_DIM>(score, memory.q(self, at_q.slot), memory.k(at_k.slot));
     warpgroup_commit();
   }
+  // P · V of the step whose scores are exponentiated.
   ATTUNE_FN void start_values() {
     memory.v_barriers().await_full(at_v);
     warpgroup_arrive();
-    start_sum(output, probability, memory.v(at_v.slot), !is_first_step);
+    start_sum(output, probability, memory.v(at_v.slot));
     warpgroup_commit();
   }
-  ATTUNE_FN void await_scores(Scores& score, bool is_last_step) {
+  // Scores of the next keys are there, P · V of the step before is running.
+  ATTUNE_FN void start_both(Scores& score) {
+    if constexpr (TAKE_TURNS != 0) turns.await();
+    start_step(score);
+    start_values();
+    if constexpr (TAKE_TURNS != 0) turns.pass();
     warpgroup_wait<1>();
     pin(score[0]);
-    release_keys(is_last_step);
   }
   // NOTE: waiting in a branch. In straight code ptxas waits first and then exponentiates. All warps of the
   // warpgroup take the same branch, since it must wait together; PLACE keeps the two from being merged.
@@ -170,110 +180,74 @@ struct Consumer {
     warpgroup_wait<0>();
     take_first_scores(score, tile);
   }
-  // Finished scores of a tile's first step.
-  ATTUNE_FN void take_first_scores(Scores& score, const TileCoordinates& tile) {
-    float correction[2];
-    const int first_key = first_key_of(tile, params);
-    pin(score[0]);
-    release_keys(first_key == 0);
-    clear(rows);
-    exponentiate_scores(score, correction, tile, first_key);
-    pack<Element>(probability, score);
-    is_first_step = true;
-  }
-
-  // All other steps of all tiles, to the last one's P · V. S of a step is started before P · V of the step
-  // before, and exponentiated while that runs, be the two of one tile or not. Outputs are complete when the
-  // first step of the next tile is exponentiated; they are stored while the next S runs.
-  ATTUNE_FN void take_all_steps(Walk& walk, TileCoordinates& tile) {
-    constexpr bool kTakesTurns = TAKE_TURNS != 0;
-    // With two slots the next tile's Q may wait for the place of these outputs.
-    constexpr bool kStoresEarly = kLayout.row_slots() == 2;
-    TileCoordinates complete = tile;
-    Statistics complete_rows = rows;
-    bool stores = false;
-    int first_key = first_key_of(tile, params);
-    ATTUNE_NO_UNROLL
-    for (;;) {
-      const bool begins = first_key == 0;  // with the next tile
-      TileCoordinates next = tile;
-      if (begins && !walk.next(next)) break;
-      first_key = begins ? first_key_of(next, params) : first_key - BLOCK_N;
-      if (kStoresEarly && stores) store(complete, complete_rows);
-      if (begins) memory.row_barriers(self).await_full(at_q);
-      Scores score;
-      if constexpr (kTakesTurns) turns.await();
-      start_step(score);
-      if (!kStoresEarly && stores) {
-        if constexpr (kTakesTurns) turns.pass();
-        store(complete, complete_rows);
-        start_values();
-      } else {
-        start_values();
-        if constexpr (kTakesTurns) turns.pass();
-      }
-      await_scores(score, first_key == 0);
-      is_first_step = begins;
-      stores = begins;
-      if (begins) {
-        complete = tile;
-        complete_rows = rows;
-        clear(rows);
-        tile = next;
-      }
-      float correction[2];
-      const bool moved = exponentiate_scores(score, correction, tile, first_key);
-      await_values(first_key == 0);
-      if (moved && !begins) scale_rows(output, correction);
-      pack<Element>(probability, score);
-    }
-    if (stores) store(complete, complete_rows);
-  }
-
-  // The same where there is one row slot. The other steps of a tile:
+  // The other steps of a tile. S of a step is started before P · V of the step before, and exponentiated
+  // while that runs.
   ATTUNE_FN void take_steps(const TileCoordinates& tile) {
     int first_key = first_key_of(tile, params);
     ATTUNE_NO_UNROLL
     while (first_key > 0) {
       first_key -= BLOCK_N;
       Scores score;
-      if constexpr (TAKE_TURNS != 0) turns.await();
-      start_step(score);
-      start_values();
-      if constexpr (TAKE_TURNS != 0) turns.pass();
-      await_scores(score, first_key == 0);
-      is_first_step = false;
       float correction[2];
-      const bool moved = exponentiate_scores(score, correction, tile, first_key);
+      start_both(score);
+      release_keys(first_key == 0);
+      const bool moved = exponentiate_scores(score, rows, correction, tile, first_key);
       await_values(first_key == 0);
       if (moved) scale_rows(output, correction);
       pack<Element>(probability, score);
     }
   }
-  // The next tile's Q comes too late for its first step to run beside P · V of this one, but its first
-  // product runs while the rows are stored. NOTE: that one is awaited here. Were it in flight from one turn
-  // of the loop to the next, ptxas would await every product where it is started.
+  // From the last step of a tile to the first of the next, which is a step like others.
+  ATTUNE_FN void begin_beside_values(const TileCoordinates& tile, const TileCoordinates& next) {
+    Scores score;
+    Statistics next_rows;
+    float correction[2];
+    const int first_key = first_key_of(next, params);
+    at_q.advance();
+    memory.row_barriers(self).await_full(at_q);
+    start_both(score);
+    release_keys(first_key == 0);
+    clear(next_rows);
+    exponentiate_scores(score, next_rows, correction, next, first_key);
+    await_values(first_key == 0);
+    pack<Element>(probability, score);
+    store(tile);
+    clear(output);
+    rows = next_rows;
+  }
+  // The same, but only the next tile's first product runs meanwhile, while the rows are stored.
+  // NOTE: that one is awaited here. Were it in flight from one turn of the loop to the next, ptxas would
+  // await every product where it is started.
   ATTUNE_FN void begin_beside_store(const TileCoordinates& tile, const TileCoordinates& next) {
     Scores score;
     start_values();
+    at_q.advance();
     memory.row_barriers(self).await_full(at_q);
     start_step(score);
     warpgroup_wait<1>();
     pin(output.value);
     release_values();
-    store(tile, rows);
+    store(tile);
     warpgroup_wait<0>();
     take_first_scores(score, next);
+  }
+  // Finished scores of a tile's first step.
+  ATTUNE_FN void take_first_scores(Scores& score, const TileCoordinates& tile) {
+    float correction[2];
+    const int first_key = first_key_of(tile, params);
+    pin(score[0]);
+    release_keys(first_key == 0);
+    clear(output);
+    clear(rows);
+    exponentiate_scores(score, rows, correction, tile, first_key);
+    pack<Element>(probability, score);
   }
 
   // After the last scores of a tile its Q is done with, too.
   ATTUNE_FN void release_keys(bool is_last_step) {
     memory.k_barriers().release(at_k);
     at_k.advance();
-    if (is_last_step) {
-      if constexpr (!kStagesOutput) memory.row_barriers(self).release(at_q);
-      at_q.advance();
-    }
+    if (!kStagesOutput && is_last_step) memory.row_barriers(self).release(at_q);
   }
   ATTUNE_FN void release_values() {
     memory.v_barriers().release(at_v);
@@ -283,8 +257,8 @@ struct Consumer {
     return tile.first_row + kWarpgroupRows * self;
   }
   // Scores become unnormalised probabilities. True when older outputs are to be multiplied with `correction`.
-  ATTUNE_FN bool exponentiate_scores(Scores& score, float (&correction)[2], const TileCoordinates& tile,
-                                     int first_key) {
+  ATTUNE_FN bool exponentiate_scores(Scores& score, Statistics& rows, float (&correction)[2],
+                                     const TileCoordinates& tile, int first_key) const {
     if (block_needs_mask<BLOCK_N, kCausal>(group_row(tile), first_key, params.seqlen_kv, params.diagonal)) {
       const int warp_row = group_row(tile) + 16 * (warp_index() % 4);
       apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
@@ -296,17 +270,19 @@ struct Consumer {
     return moved;
   }
 
-  ATTUNE_FN void store(const TileCoordinates& tile, Statistics& rows) {
+  ATTUNE_FN void store(const TileCoordinates& tile) {
     const int warp_row = group_row(tile) + 16 * (warp_index() % 4);
     quad_sum(rows.sum);
     float factor[2];
     ATTUNE_UNROLL
     for (int i = 0; i < 2; ++i)
       factor[i] = rows.sum[i] == 0 ? 0.0f : reciprocal_approximate(rows.sum[i]);
+    // NOTE: before the rows or after them. With the whole step beside P · V, lanes that part last would keep
+    // ptxas from holding anything of the loop in uniform registers, from which products are started. With
+    // a product that runs meanwhile, ptxas would in straight code await that before it stores rows.
+    constexpr bool kStatisticsFirst = OVERLAP_TILES != 0;
+    if constexpr (kStatisticsFirst) store_statistics(tile, warp_row);
     if constexpr (kStagesOutput) {
-      // NOTE: first, since what follows needs whole warps again. Did lanes part last, ptxas would keep
-      // nothing of the loop in uniform registers, from which products are started.
-      store_statistics(tile, rows, warp_row);
       warpgroup_barrier();  // no warp's products read the tile's Q any more
       pack_rows(memory.o(self, at_o.slot), output, factor);
       warp_barrier();
@@ -316,12 +292,11 @@ struct Consumer {
       store_rows<HEAD_DIM_V>(output, factor,
                              output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
                              params.o.row_stride, params.seqlen_q - warp_row);
-      // NOTE: last. In straight code ptxas would await the product that runs meanwhile before it stores rows.
-      store_statistics(tile, rows, warp_row);
     }
+    if constexpr (!kStatisticsFirst) store_statistics(tile, warp_row);
   }
   // Log-sum-exp of a thread's two rows.
-  ATTUNE_FN void store_statistics(const TileCoordinates& tile, const Statistics& rows, int warp_row) const {
+  ATTUNE_FN void store_statistics(const TileCoordinates& tile, int warp_row) const {
     if (params.lse == nullptr || lane_index() % 4 != 0) return;
     const Global<float> lse =
         Global<float>(static_cast<float*>(params.lse)) +

@@ -136,10 +136,14 @@ struct RowMover {
     Walk walk(params.walk, static_cast<u32>(block_index()));
     TileCoordinates tile;
     if constexpr (kStagesOutput) {
-      // The Q of a tile goes where the O of another one has left.
+      // The Q of a tile goes where the O of another one has left. The first Q is there before others are
+      // asked for, which would only be in the way of the first keys.
       Walk ahead = walk;
+      if (!ahead.next(tile)) return;
+      load_queries(tile);
+      memory.row_barriers(consumer).await_full({});
       ATTUNE_NO_UNROLL
-      for (int slot = 0; slot < kLayout.row_slots() && ahead.next(tile); ++slot)
+      for (int slot = 1; slot < kLayout.row_slots() && ahead.next(tile); ++slot)
         load_queries(tile);
       ATTUNE_NO_UNROLL
       while (walk.next(tile)) {

@@ -80,16 +80,16 @@ ATTUNE_FN void scale_rows(WarpgroupSum<DIM>& sum, const float (&factor)[2]) {
   }
 }
 
-// sum += A · B over all rows of B and its first DIM columns, or sum = A · B.
+// sum += A · B over all rows of B and its first DIM columns.
 template <int DIM, int N, typename T, int ROW_CHUNKS, int ROWS>
 ATTUNE_FN void start_sum(WarpgroupSum<DIM>& sum, const PackedScores<N>& a,
-                         const SharedTile<T, ROW_CHUNKS, ROWS>& b, bool adds = true) {
+                         const SharedTile<T, ROW_CHUNKS, ROWS>& b) {
   static_assert(8 * N == ROWS, "a column of A for each row of B");
   constexpr u32 kStepBytes = 16 * 128;
   const u64 rows = matrix_descriptor(b.data.address(), ROWS * 128);
   ATTUNE_UNROLL
   for (int step = 0; step < N / 2; ++step)
-    multiply_warpgroup<T, true>(sum.value, a.step[step], advance(rows, step * kStepBytes), adds || step > 0);
+    multiply_warpgroup<T, true>(sum.value, a.step[step], advance(rows, step * kStepBytes), true);
 }
 
 // Writes the warp's 16 rows, times a factor, to `staging`.
