@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "compile/compiler.h"
 #include "device/device_spec.h"
 #include "kernels/family.h"
@@ -69,6 +70,15 @@ class Backend {
   // Seconds of `repetitions` single launches, L2 flushed before each where there is one. Warm-up is the
   // caller's. Fewer where recorded samples run out.
   virtual std::vector<double> time(const Module& module, const Launch& launch, int repetitions) = 0;
+  // Whether time_by_replay is possible here.
+  virtual bool can_replay() const { return false; }
+  // Seconds of `repetitions` replays of one captured graph, each divided by its launches, which are this one
+  // back to back: what a launch takes among its like, without what events add to one alone (more than a short
+  // kernel takes), with the start that launches which begin early save, and with what fits the L2 there
+  // already. A first replay is not counted. Throws Error (LAUNCH_FAILED, UNSUPPORTED).
+  virtual std::vector<double> time_by_replay(const Module&, const Launch&, int /*repetitions*/) {
+    fail(ATTUNE_ERROR_UNSUPPORTED, "{} has no graphs to time launches by", name());
+  }
 };
 
 }  // namespace attune

@@ -16,8 +16,16 @@ bool has_graphs(const DriverApi& api) {
 
 }  // namespace
 
+bool CapturedGraph::takes_early_launches(const Driver& driver) {
+  constexpr int kProgrammaticEdges = 12030;
+  return has_graphs(driver.api()) && driver.cuda_version() >= kProgrammaticEdges;
+}
+
 CapturedGraph::CapturedGraph(const Module& module, const std::function<void(Stream)>& work)
-    : context_(static_cast<const CudaModule&>(module).context()) {
+    : CapturedGraph(static_cast<const CudaModule&>(module).context(), Mode::strict, work) {}
+
+CapturedGraph::CapturedGraph(const CudaContext& context, Mode mode, const std::function<void(Stream)>& work)
+    : context_(context) {
   const Driver& driver = context_.driver();
   if (!has_graphs(driver.api())) {
     fail(ATTUNE_ERROR_UNSUPPORTED, "driver {} has not all functions of CUDA graphs", driver.release());
@@ -25,7 +33,7 @@ CapturedGraph::CapturedGraph(const Module& module, const std::function<void(Stre
   const CurrentContext current(context_);
   try {
     driver.check(driver.api().stream_create(&stream_, CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-    capture(work);
+    capture(mode, work);
     driver.check(driver.api().graph_instantiate(&executable_, graph_, 0), "cuGraphInstantiate",
                  ATTUNE_ERROR_LAUNCH_FAILED);
   } catch (...) {
@@ -38,11 +46,12 @@ CapturedGraph::~CapturedGraph() {
   destroy();
 }
 
-void CapturedGraph::capture(const std::function<void(Stream)>& work) {
+void CapturedGraph::capture(Mode mode, const std::function<void(Stream)>& work) {
   const Driver& driver = context_.driver();
   const DriverApi& api = driver.api();
-  // The strictest mode: whatever a launch may not do, such as allocating, makes the capture invalid.
-  driver.check(api.stream_begin_capture(stream_, CU_STREAM_CAPTURE_MODE_GLOBAL), "cuStreamBeginCapture",
+  const CUstreamCaptureMode capture_mode =
+      mode == Mode::strict ? CU_STREAM_CAPTURE_MODE_GLOBAL : CU_STREAM_CAPTURE_MODE_RELAXED;
+  driver.check(api.stream_begin_capture(stream_, capture_mode), "cuStreamBeginCapture",
                ATTUNE_ERROR_LAUNCH_FAILED);
   try {
     work(stream_);
@@ -53,10 +62,15 @@ void CapturedGraph::capture(const std::function<void(Stream)>& work) {
   driver.check(api.stream_end_capture(stream_, &graph_), "cuStreamEndCapture", ATTUNE_ERROR_LAUNCH_FAILED);
 }
 
+void CapturedGraph::launch(Stream stream) const {
+  const Driver& driver = context_.driver();
+  driver.check(driver.api().graph_launch(executable_, stream), "cuGraphLaunch", ATTUNE_ERROR_LAUNCH_FAILED);
+}
+
 void CapturedGraph::run() const {
   const CurrentContext current(context_);
   const Driver& driver = context_.driver();
-  driver.check(driver.api().graph_launch(executable_, stream_), "cuGraphLaunch", ATTUNE_ERROR_LAUNCH_FAILED);
+  launch(stream_);
   driver.check(driver.api().stream_synchronize(stream_), "a captured kernel failed",
                ATTUNE_ERROR_LAUNCH_FAILED);
 }

@@ -14,19 +14,31 @@ namespace attune {
 
 class CapturedGraph {
  public:
-  // `module` is one of the cuda backend; the graph lives in its context, and the module must outlive it.
-  // Captures in the strictest mode what `work` puts into a stream of its own; `work` may throw. Throws Error
-  // (LAUNCH_FAILED when the work cannot be captured, UNSUPPORTED when the driver has no graphs).
+  // `strict`: whatever a launch may not do, such as allocating, makes the capture invalid, whichever thread
+  // does it. `relaxed`: a capture beside which other threads, which are the user's, do as they like.
+  enum class Mode { strict, relaxed };
+
+  // Whether this driver captures all launches. Before CUDA 12.3 graphs have no programmatic edges, and a
+  // launch that begins early cannot be captured.
+  static bool takes_early_launches(const Driver& driver);
+
+  // Captures what `work` puts into a stream of the graph's own; `work` may throw. The graph lives in the
+  // context, and modules whose kernels it launches must outlive it. Throws Error (LAUNCH_FAILED when the work
+  // cannot be captured, UNSUPPORTED when the driver has no graphs).
+  CapturedGraph(const CudaContext& context, Mode mode, const std::function<void(Stream)>& work);
+  // In the strictest mode, in the context of `module`, which is one of the cuda backend.
   CapturedGraph(const Module& module, const std::function<void(Stream)>& work);
   ~CapturedGraph();
   CapturedGraph(const CapturedGraph&) = delete;
   CapturedGraph& operator=(const CapturedGraph&) = delete;
 
+  // Puts one launch of the graph into a stream; the context must be current. Throws Error (LAUNCH_FAILED).
+  void launch(Stream stream) const;
   // Launches once and waits. Throws Error (LAUNCH_FAILED).
   void run() const;
 
  private:
-  void capture(const std::function<void(Stream)>& work);
+  void capture(Mode mode, const std::function<void(Stream)>& work);
   void destroy() noexcept;
 
   const CudaContext& context_;

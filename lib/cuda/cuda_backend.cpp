@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "cuda/captured_graph.h"
 #include "cuda/cuda_device.h"
 #include "cuda/cuda_module.h"
 #include "cuda/cuda_scope.h"
@@ -44,6 +45,8 @@ class CudaBackend : public Backend {
   const TensorMapEncoder* tensor_maps() const override { return &tensor_maps_; }
   Stream planning_stream() const override { return copy_stream_->handle(); }
   std::vector<double> time(const Module& module, const Launch& launch, int repetitions) override;
+  bool can_replay() const override { return CapturedGraph::takes_early_launches(driver_); }
+  std::vector<double> time_by_replay(const Module& module, const Launch& launch, int repetitions) override;
 
  private:
   NvrtcCompiler& nvrtc() const;
@@ -230,6 +233,12 @@ std::vector<double> CudaBackend::time(const Module& module, const Launch& launch
   PlanningScope scope(*context_);
   const CudaModule& loaded = own(module);
   return timer_.time(repetitions, [&](Stream stream) { loaded.launch(launch, stream); });
+}
+
+std::vector<double> CudaBackend::time_by_replay(const Module& module, const Launch& launch, int repetitions) {
+  PlanningScope scope(*context_);
+  const CudaModule& loaded = own(module);
+  return timer_.replay(repetitions, [&](Stream stream) { loaded.launch(launch, stream); });
 }
 
 }  // namespace

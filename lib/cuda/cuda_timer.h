@@ -1,4 +1,5 @@
-// CudaTimer: seconds of single launches on an otherwise idle stream, by events, each with a cold L2.
+// CudaTimer: seconds of launches on an otherwise idle stream, by events: of single ones, each with a cold L2,
+// or of one among its like, by replay of a captured graph.
 #pragma once
 
 #include <functional>
@@ -25,6 +26,14 @@ class CudaTimer {
   // Times what `launch` puts into the stream, one call each. The context must be current. Timings of several
   // threads are taken one after the other. Throws Error (OUT_OF_MEMORY, LAUNCH_FAILED).
   std::vector<double> time(int repetitions, const std::function<void(Stream)>& launch);
+  // Times `repetitions` replays of one graph of kReplayedLaunches of them, back to back; seconds per launch.
+  // Throws Error (also UNSUPPORTED, where CapturedGraph does).
+  std::vector<double> replay(int repetitions, const std::function<void(Stream)>& launch);
+
+  // What a pair of events adds to a replay, 4 to 6 us on an H200, is a quarter of a microsecond for each
+  // launch, and the same for all who are compared; a replay of launches at the limit of what is replayed
+  // takes a millisecond, so that a race of dozens of candidates ends within a plan's bound.
+  static constexpr int kReplayedLaunches = 20;
 
  private:
   struct Interval {
@@ -32,8 +41,12 @@ class CudaTimer {
     CUevent_st* stop = nullptr;
   };
 
+  using Work = std::function<void(Stream)>;
+
   void prepare();
-  void queue_one(const Interval& interval, const std::function<void(Stream)>& launch);
+  void flush_l2();
+  // Seconds of `repetitions` times `timed`, each behind its own `before`, all behind `first` once per batch.
+  std::vector<double> measure(int repetitions, const Work& first, const Work& before, const Work& timed);
 
   std::shared_ptr<const CudaContext> context_;
   size_t flush_bytes_;

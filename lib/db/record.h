@@ -37,7 +37,9 @@ struct Record {
   // Empty when nothing was compiled; where the compiler crashed or hung, source_mark() of what it was given.
   std::string image_hash;
   Outcome outcome = Outcome::ok;
-  std::string reason;           // for people; clipped to kMaxTextBytes when stored
+  // For people; clipped to kMaxTextBytes when stored. Of one that is ok: how it was timed, when not by single
+  // launches.
+  std::string reason;
   std::vector<double> samples;  // seconds; may be empty
   // 0 < ci_low <= median <= ci_high when timed, all 0 when not.
   double median_seconds = 0;

@@ -21,6 +21,9 @@ struct Measurement {
   // Lost a race, and was not timed after that. NOTE: a clock that slows down later makes such a candidate
   // look faster than those still timed, so it is never compared with them again.
   bool eliminated = false;
+  // Its race was run by replay (Backend::time_by_replay), but for those that were hopeless by single launches
+  // already. Not to be compared with times of single launches.
+  bool by_replay = false;
 
   bool has_interval() const { return samples.size() >= kMinimumSamplesForInterval; }
   // Half of the interval's width over the median; infinite without an interval.

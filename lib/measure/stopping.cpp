@@ -33,6 +33,18 @@ bool hopeless(const Measurement& measurement, const Measurement& leader) {
   return quickest > kHopelessFactor * slowest;
 }
 
+// Indices of those that are not eliminated, nor out by this rule, which compares with the leader.
+template <typename Out>
+std::vector<size_t> those_in(std::span<const Measurement> measurements, const Out& out) {
+  const Measurement* leader = leader_of(measurements);
+  std::vector<size_t> indices;
+  for (size_t i = 0; i < measurements.size(); ++i) {
+    const Measurement& measurement = measurements[i];
+    if (!measurement.eliminated && !(leader && out(measurement, *leader))) indices.push_back(i);
+  }
+  return indices;
+}
+
 }  // namespace
 
 bool enough_samples(const Measurement& measurement, const StoppingRule& rule) {
@@ -41,15 +53,13 @@ bool enough_samples(const Measurement& measurement, const StoppingRule& rule) {
 }
 
 std::vector<size_t> still_in_race(std::span<const Measurement> measurements) {
-  const Measurement* leader = leader_of(measurements);
-  std::vector<size_t> indices;
-  for (size_t i = 0; i < measurements.size(); ++i) {
-    const Measurement& measurement = measurements[i];
-    if (measurement.eliminated) continue;
-    if (leader && (significantly_slower(measurement, *leader) || hopeless(measurement, *leader))) continue;
-    indices.push_back(i);
-  }
-  return indices;
+  return those_in(measurements, [](const Measurement& measurement, const Measurement& leader) {
+    return significantly_slower(measurement, leader) || hopeless(measurement, leader);
+  });
+}
+
+std::vector<size_t> not_hopeless(std::span<const Measurement> measurements) {
+  return those_in(measurements, hopeless);
 }
 
 }  // namespace attune

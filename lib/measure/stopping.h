@@ -22,4 +22,7 @@ bool enough_samples(const Measurement& measurement, const StoppingRule& rule);
 // samples is more than twice as slow as the other's slowest. A candidate without samples is in.
 std::vector<size_t> still_in_race(std::span<const Measurement> measurements);
 
+// Likewise, but only the hopeless are out: those of whom no other way of timing would say anything else.
+std::vector<size_t> not_hopeless(std::span<const Measurement> measurements);
+
 }  // namespace attune

@@ -56,7 +56,7 @@ class LocalTrialRunner final : public TrialRunner {
                              launches[i], backend_.device().multiprocessors);
       timed.push_back({modules_.at(key_of(*trials[i])).get(), &launches[i]});
     }
-    TimeBudget budget{.deadline = deadline};
+    TimeBudget budget{.deadline = deadline, .replayed_below = replayed_below(backend_, problem_)};
     budget.before = before_timing_;
     if (!backend_.timings_mean_speed()) {
       // One sample makes a record, and more of them would say no more.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "attention/row_terms.layout.h"
+#include "measure/timer.h"
 #include "problem/stages.h"
 #include "reference/tensor.h"
 
@@ -141,6 +142,11 @@ TimingScratch::TimingScratch(Backend& backend, const Problem& problem) {
   arguments_.seqlen_q = problem.seqlen_q;
   arguments_.seqlen_kv = problem.seqlen_kv;
   arguments_.scale = default_scale(problem.head_dim, problem.dtype);
+}
+
+double replayed_below(const Backend& backend, const Problem& problem) {
+  const bool stays_in_l2 = TimingScratch::bytes(problem) <= backend.device().l2_bytes / 2;
+  return stays_in_l2 && backend.can_replay() ? kReplayedBelow : 0;
 }
 
 }  // namespace attune

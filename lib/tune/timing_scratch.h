@@ -29,4 +29,9 @@ class TimingScratch {
   GradientArguments gradients_;
 };
 
+// By TimeBudget::replayed_below. 0, never, where the backend cannot, or where the problem's tensors take more
+// than half of the L2 (each half of a large GPU's may keep a copy): then a replay would not find them there,
+// or find a part. What fits needs no rotating buffers: users of short problems find their tensors there, too.
+double replayed_below(const Backend& backend, const Problem& problem);
+
 }  // namespace attune

@@ -46,6 +46,7 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
     record.ci_low_seconds = trial.measurement.ci_low;
     record.ci_high_seconds = trial.measurement.ci_high;
     record.lost_to_seconds = trial.lost_to_seconds;
+    if (trial.measurement.by_replay) record.reason = kTimedByReplay;
   }
   record.registers = trial.registers;
   record.spill_bytes = trial.spill_bytes;
@@ -70,9 +71,10 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
 }
 
 const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Problem& timed,
-                          const Toolchain& now) {
+                          const Toolchain& now, double replayed_below) {
   const Record* newest = newest_of(records, trial, now);
-  if (!newest) return nullptr;
+  if (!newest || (newest->median_seconds < replayed_below && newest->reason != kTimedByReplay))
+    return nullptr;
   const bool answers = newest->image_hash == trial.image_hash && newest->outcome == Outcome::ok &&
                        newest->median_seconds > 0 && is_fresh(*newest, now) &&
                        newest->shape == describe(timed);

@@ -240,9 +240,10 @@ class TrialLog {
 
 // Whether records say already what there is to know of this trial, which then takes it over: its time, or
 // that it has crashed or hung.
-bool answered(const std::vector<Record>& known, Trial& trial, const Problem& timed, const Toolchain& now) {
+bool answered(const std::vector<Record>& known, Trial& trial, const Problem& timed, const Toolchain& now,
+              double replayed_below) {
   const Record* answer = find_crash(known, trial, now);
-  if (!answer && trial.outcome == Outcome::ok) answer = find_answer(known, trial, timed, now);
+  if (!answer && trial.outcome == Outcome::ok) answer = find_answer(known, trial, timed, now, replayed_below);
   if (answer) reuse(*answer, trial);
   return answer != nullptr;
 }
@@ -272,6 +273,7 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
   const std::string device = device_key(backend.name(), backend.device());
   const std::string bucket = bucket_key(problem, backend.device().multiprocessors);
   const Toolchain now{backend.compiler().identity(), backend.driver_version()};
+  const double by_replay_below = replayed_below(backend, timed);
   const std::vector<Record> known = resources.database.records({.device_key = device, .bucket = bucket});
   TrialLog log(run.report(), resources, options.margin, known);
   for (const Trial& trial : run.report().trials) {
@@ -284,7 +286,7 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
   KnownCrashes careful(asked, known, now);
   run.compile(options.force ? asked : careful, resources.images, resources.templates,
               [&](Trial& trial, const CompiledImage* image) {
-                if (!options.force && answered(known, trial, timed, now)) return;
+                if (!options.force && answered(known, trial, timed, now, by_replay_below)) return;
                 if (image) {
                   log.add_around(trial, [&] { runner->validate(trial, *image); });
                 } else {

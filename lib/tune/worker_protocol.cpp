@@ -189,7 +189,9 @@ void take_verdict(const json& object, Trial& trial) {
 json to_json(const std::vector<Measurement>& measurements) {
   json array = json::array();
   for (const Measurement& measurement : measurements) {
-    array.push_back({{"samples", measurement.samples}, {"eliminated", measurement.eliminated}});
+    array.push_back({{"samples", measurement.samples},
+                     {"eliminated", measurement.eliminated},
+                     {"by_replay", measurement.by_replay}});
   }
   return array;
 }
@@ -199,6 +201,7 @@ std::vector<Measurement> measurements_from_json(const json& array) {
   for (const json& object : array) {
     measurements.push_back(measurement_of(object.at("samples").get<std::vector<double>>()));
     measurements.back().eliminated = object.at("eliminated");
+    measurements.back().by_replay = object.at("by_replay");
   }
   return measurements;
 }

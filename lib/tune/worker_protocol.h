@@ -15,7 +15,7 @@
 namespace attune {
 
 // Changes with every change of what is said below.
-constexpr int kWorkerProtocol = 1;
+constexpr int kWorkerProtocol = 2;
 
 enum class WorkerRole { compile, trial };
 

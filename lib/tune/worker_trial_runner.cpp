@@ -75,7 +75,9 @@ class WorkerTrialRunner final : public TrialRunner {
 
   // False when somebody has killed the worker, which says nothing of the candidate.
   bool validate_there(Trial& trial, const CompiledImage& image) {
-    if (!have_worker()) fail(ATTUNE_ERROR_INTERNAL, "no further worker process can be had");
+    if (!have_worker()) {
+      fail(ATTUNE_ERROR_INTERNAL, "no further worker process can be had: {}", workers_->degraded_reason());
+    }
     const json request = {
         {"validate", to_json(trial.candidate)}, {"problem", to_json(problem_)}, {"image", to_json(image)}};
     const Answer answer = Workers::ask(worker_, request, workers_->options().trial_seconds);

@@ -83,9 +83,15 @@ void Workers::degrade(const std::string& reason) {
   }
   const std::lock_guard lock(mutex_);
   if (degraded_) return;
+  reason_ = reason;
   degraded_ = true;
   log_.warning("candidates are tried in this process, where a broken one can harm it: no worker process: {}",
                reason);
+}
+
+std::string Workers::degraded_reason() const {
+  const std::lock_guard lock(mutex_);
+  return reason_;
 }
 
 std::string worker_identity(WorkerRole role, Backend& backend) {

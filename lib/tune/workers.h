@@ -53,6 +53,9 @@ class Workers {
   static Answer next(std::unique_ptr<WorkerProcess>& worker, double seconds);
   static Answer ask(std::unique_ptr<WorkerProcess>& worker, const nlohmann::json& request, double seconds);
 
+  // Why this process does the work itself; empty while it need not.
+  std::string degraded_reason() const;
+
   const WorkerOptions& options() const { return options_; }
 
  private:
@@ -63,7 +66,8 @@ class Workers {
   const Log log_;
   std::atomic<bool> degraded_ = false;
   std::atomic<bool> had_one_ = false;
-  std::mutex mutex_;  // of the warning
+  mutable std::mutex mutex_;  // of the reason and its warning
+  std::string reason_;
 };
 
 // What both sides must agree on: the compiler, or the device with its driver.

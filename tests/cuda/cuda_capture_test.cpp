@@ -89,6 +89,8 @@ TEST_CASE("planning during a capture leaves the capture valid", "[gpu]") {
         [&] {
           Twice planned(*backend, 500, 9);  // compiles, loads, allocates, copies; frees at the end
           CHECK(backend->time(planned.module(), planned.launch(), 3).size() == 3);
+          if (backend->can_replay())
+            CHECK(backend->time_by_replay(planned.module(), planned.launch(), 3).size() == 3);
           CHECK(planned.wrong() == 0);
           planned.poison();  // as validation does: launch, wait, copy back
           backend->launch(planned.module(), planned.launch(), backend->planning_stream());

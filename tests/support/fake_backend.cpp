@@ -164,6 +164,16 @@ void FakeBackend::synchronize(Stream) {
 }
 
 std::vector<double> FakeBackend::time(const Module& module, const Launch&, int repetitions) {
+  return samples_of(module, repetitions, &FakeBehaviour::seconds);
+}
+
+std::vector<double> FakeBackend::time_by_replay(const Module& module, const Launch&, int repetitions) {
+  replayed += repetitions;
+  return samples_of(module, repetitions, &FakeBehaviour::replayed_seconds);
+}
+
+std::vector<double> FakeBackend::samples_of(const Module& module, int repetitions,
+                                            double FakeBehaviour::*seconds_of) {
   const Constants& constants = fake(module).constants;
   const FakeBehaviour& behaviour = script.of(constants);
   auto entry = std::ranges::find(timed_, constants, &std::pair<Constants, int>::first);
@@ -173,7 +183,7 @@ std::vector<double> FakeBackend::time(const Module& module, const Launch&, int r
     std::this_thread::sleep_for(behaviour.launch);
     const double clock = timed() < throttled_after ? 1 : 1.5;
     const double off = (entry->second++ * 7 % 11 - 5) / 5.0;  // -1 to 1, the same in every run
-    seconds.push_back(behaviour.seconds * clock * (1 + behaviour.noise * off));
+    seconds.push_back(behaviour.*seconds_of * clock * (1 + behaviour.noise * off));
   }
   return seconds;
 }

@@ -22,6 +22,7 @@ namespace attune {
 struct FakeBehaviour {
   Fault fault = Fault::none;
   double seconds = 1e-3;                 // what timing it reports, on average
+  double replayed_seconds = 1e-3;        // and timing by replay
   double noise = 5e-4;                   // and how far off a sample may be, relatively
   std::chrono::milliseconds compile{0};  // wall clock of its compilation
   std::chrono::milliseconds launch{0};   // wall clock of each timed launch
@@ -70,6 +71,7 @@ class FakeBackend final : public Backend {
   std::string driver = "driver 1.0";
   size_t free_memory = size_t{1} << 40;
   bool is_a_gpu = true;  // false: as the emulator, whose times mean nothing
+  bool replays = false;  // whether it can time by replay
   int throttled_after =
       INT32_MAX;  // timed launches, all candidates'; the clock is a third slower from then on
   // What happened.
@@ -79,7 +81,8 @@ class FakeBackend final : public Backend {
   const Launch* launched = nullptr;  // where that lay
   int64_t live_allocations = 0;
   int64_t live_modules = 0;
-  // Launches that were timed, of all candidates or of those specialised with these values.
+  int replayed = 0;  // samples that were taken by replay
+  // Launches that were timed, by replay or not, of all candidates or of those specialised with these values.
   int timed() const;
   int timed(const Config& config) const;
 
@@ -98,8 +101,12 @@ class FakeBackend final : public Backend {
   void synchronize(Stream stream) override;
   // The scripted seconds, each sample a little off.
   std::vector<double> time(const Module& module, const Launch& launch, int repetitions) override;
+  bool can_replay() const override { return replays; }
+  std::vector<double> time_by_replay(const Module& module, const Launch& launch, int repetitions) override;
 
  private:
+  std::vector<double> samples_of(const Module& module, int repetitions, double FakeBehaviour::*seconds_of);
+
   Fault pending_ = Fault::none;  // to be told at the next synchronize
   std::vector<std::pair<Constants, int>> timed_;
 };

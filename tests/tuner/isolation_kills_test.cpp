@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "support/catch.h"
+#include "tune/worker_trial_runner.h"
 #include "tuner/isolation_bench.h"
 
 extern char** environ;
@@ -177,4 +178,34 @@ TEST_CASE("a tuning run that is killed leaves no worker, and the next one goes o
   CHECK(trial_of(report, kBad).reused);
   CHECK(report.complete);
   CHECK(report.winner);
+}
+
+// NOTE: workers are given up for all once one cannot be started while none has worked yet, as when the
+// program is being replaced by another version; one that was started before may still work, and then die.
+TEST_CASE("when no further worker can be had, the error says what failed", "[simt]") {
+  IsolationBench bench;
+  bench.workers.program = write_program(
+      bench.folder() / "once", fmt::format("#!/bin/sh\nrm \"$0\"\nexec '{}' \"$@\"\n", kWorker.string()));
+  Backend& backend = *bench.context().backend;
+  const auto workers = std::make_shared<Workers>(bench.workers, backend, bench.log().log());
+  const auto runner = make_worker_trial_runner(backend, kSmallRows, workers);
+  REQUIRE(eventually([&] { return !std::filesystem::exists(bench.workers.program); }));
+  CHECK(workers->degraded_reason() == "");
+  CHECK_FALSE(workers->start(WorkerRole::compile));
+  CHECK_THAT(workers->degraded_reason(), ContainsSubstring("cannot be started: No such file"));
+
+  Trial trial{.candidate = require_candidates(kSmallRows, backend.device(), {}).at(0)};
+  const CompiledImage nonsense{.bytes = "nonsense", .entry = "row_softmax"};
+  runner->validate(trial, nonsense);
+  CHECK(trial.outcome == Outcome::launch_failed);  // the first worker works
+  for (const pid_t worker : workers_of(::getpid()))
+    ::kill(worker, SIGKILL);
+  std::string message;
+  try {
+    runner->validate(trial, nonsense);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  CHECK_THAT(message, ContainsSubstring("no further worker process can be had: ") &&
+                          ContainsSubstring("once cannot be started: No such file"));
 }
