@@ -41,9 +41,10 @@ ATTUNE_FN bool raise_positive_maximum(const float (&score)[1][N][4], RowStatisti
   ATTUNE_UNROLL
   for (int i = 0; i < 2; ++i) {
     exceeds |= (largest[i] - rows.maximum[i]) * scale_log2 > kSlack;
-    unknown |= largest[i] == 0 && rows.maximum[i] < 0;  // it may exceed a negative maximum
+    unknown |= largest[i] == 0 && rows.maximum[i] < 0;
   }
-  if (!warp_any(exceeds || unknown)) return false;
+  // Where 0 does not exceed a negative maximum by enough, nothing below it does.
+  if (!warp_any(exceeds)) return false;
   if (warp_any(unknown)) return raise_maximum(score, rows, correction, scale_log2);
   follow<float, 1>(largest, rows, correction, scale_log2);
   return true;

@@ -51,9 +51,9 @@ bool is_narrow(const Problem& problem) {
   return std::max(problem.head_dim, problem.head_dim_v) <= PanelTensor::kPanelColumns;
 }
 
-// Of short rows, 144 or 176 keys a step are not tried: that keeps the space small.
+// Of short rows, steps between 128 and 192 keys are not tried: that keeps the space small.
 bool is_tried(const Problem& problem, int block_n) {
-  return !is_narrow(problem) || (block_n != 144 && block_n != 176);
+  return !is_narrow(problem) || block_n <= 128 || block_n == 192;
 }
 
 // The most keys a step of a persistent block may have: their fragments fit the registers of a consumer, two
@@ -118,8 +118,13 @@ class FlashFwdSm90 final : public Family {
           [narrow](const Config& config) {
             return config.at("STAGES") == 2 || (narrow && config.at("BLOCK_N") <= 128);
           }},
-         {"of short rows, 144 or 176 keys a step are not tried",
-          [problem](const Config& config) { return is_tried(problem, config.at("BLOCK_N")); }}});
+         {"of short rows, steps between 128 and 192 keys are not tried",
+          [problem](const Config& config) { return is_tried(problem, config.at("BLOCK_N")); }},
+         {"tiles overlap where steps are short, since tiles then have few, and consumers take turns",
+          [](const Config& config) {
+            return config.at("OVERLAP_TILES") == 0 ||
+                   (config.at("BLOCK_N") <= 128 && config.at("TAKE_TURNS") != 0);
+          }}});
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
