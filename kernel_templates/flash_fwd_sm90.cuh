@@ -9,10 +9,9 @@
 // A block owns BLOCK_M query rows of one head at a time, each of its consumer warpgroups 64 of them. The
 // first warpgroup moves tiles: one of its threads has K and V copied, others each consumer's Q and outputs
 // (flash_fwd_sm90.movers.cuh). While a consumer computes the exponentials of a step, two products run: its
-// own P · V of the step before, and those of other consumers. When a tile ends, either the whole first step
-// of the next one runs beside its last P · V, or only the first product, while rows are stored: they go to
-// shared memory, from where the copy engine stores them (or straight to global memory where there is no
-// room). The launch begins before the one before it has ended, and waits.
+// own P · V of the step before, and those of other consumers. When a tile ends, the first product of the next
+// one runs while its rows go to shared memory, from where the copy engine stores them (or straight to global
+// memory where there is no room). The launch begins before the one before it has ended, and waits.
 //
 //   products of a consumer   | S0 |    | S1 | P0·V0 |     | S2 | P1·V1 |
 //   its exponentials              | P0 |       | P1       |       | P2
@@ -33,9 +32,6 @@
 #endif
 #ifndef PERSISTENT
 #define PERSISTENT 1  // 1: a block computes several tiles, one after the other; 0: one
-#endif
-#ifndef OVERLAP_TILES
-#define OVERLAP_TILES 0  // 1: the first step of a tile runs beside the last products of the one before
 #endif
 
 // The problem.
@@ -81,7 +77,6 @@ constexpr int kN = BLOCK_N / 8;  // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
 static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
 static_assert(kConsumers > 1 || TAKE_TURNS == 0, "one consumer has no one to take turns with");
-static_assert(OVERLAP_TILES == 0 || kLayout.row_slots() > 1, "the next tile's Q needs a place");
 static_assert(HEAD_DIM % 8 == 0 && HEAD_DIM_V % 8 == 0, "products take eight columns at a time");
 
 using Output = WarpgroupSum<FlashFwdSm90Layout::output_columns(HEAD_DIM_V)>;
@@ -122,11 +117,7 @@ struct Consumer {
       take_steps(tile);
       TileCoordinates next = tile;
       if (PERSISTENT == 0 || !walk.next(next)) break;
-      if constexpr (OVERLAP_TILES != 0) {
-        begin_beside_values(tile, next);
-      } else {
-        begin_beside_store(tile, next);
-      }
+      begin_beside_store(tile, next);
       tile = next;
     }
     start_values();
@@ -150,7 +141,7 @@ struct Consumer {
     start_sum(output, probability, memory.v(at_v.slot));
     warpgroup_commit();
   }
-  // Scores of the next keys are there, P · V of the step before is running.
+  // Then scores of the next keys are there, and P · V of the step before is running.
   ATTUNE_FN void start_both(Scores& score) {
     if constexpr (TAKE_TURNS != 0) turns.await();
     start_step(score);
@@ -197,25 +188,7 @@ struct Consumer {
       pack<Element>(probability, score);
     }
   }
-  // From the last step of a tile to the first of the next, which is a step like others.
-  ATTUNE_FN void begin_beside_values(const TileCoordinates& tile, const TileCoordinates& next) {
-    Scores score;
-    Statistics next_rows;
-    float correction[2];
-    const int first_key = first_key_of(next, params);
-    at_q.advance();
-    memory.row_barriers(self).await_full(at_q);
-    start_both(score);
-    release_keys(first_key == 0);
-    clear(next_rows);
-    exponentiate_scores(score, next_rows, correction, next, first_key);
-    await_values(first_key == 0);
-    pack<Element>(probability, score);
-    store(tile);
-    clear(output);
-    rows = next_rows;
-  }
-  // The same, but only the next tile's first product runs meanwhile, while the rows are stored.
+  // From the last step of a tile to the first of the next, whose first product runs while rows are stored.
   // NOTE: that one is awaited here. Were it in flight from one turn of the loop to the next, ptxas would
   // await every product where it is started.
   ATTUNE_FN void begin_beside_store(const TileCoordinates& tile, const TileCoordinates& next) {
@@ -277,11 +250,6 @@ struct Consumer {
     ATTUNE_UNROLL
     for (int i = 0; i < 2; ++i)
       factor[i] = rows.sum[i] == 0 ? 0.0f : reciprocal_approximate(rows.sum[i]);
-    // NOTE: before the rows or after them. With the whole step beside P · V, lanes that part last would keep
-    // ptxas from holding anything of the loop in uniform registers, from which products are started. With
-    // a product that runs meanwhile, ptxas would in straight code await that before it stores rows.
-    constexpr bool kStatisticsFirst = OVERLAP_TILES != 0;
-    if constexpr (kStatisticsFirst) store_statistics(tile, warp_row);
     if constexpr (kStagesOutput) {
       warpgroup_barrier();  // no warp's products read the tile's Q any more
       pack_rows(memory.o(self, at_o.slot), output, factor);
@@ -293,7 +261,8 @@ struct Consumer {
                              output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
                              params.o.row_stride, params.seqlen_q - warp_row);
     }
-    if constexpr (!kStatisticsFirst) store_statistics(tile, warp_row);
+    // NOTE: last. In straight code ptxas would await the product that runs meanwhile before it stores rows.
+    store_statistics(tile, warp_row);
   }
   // Log-sum-exp of a thread's two rows.
   ATTUNE_FN void store_statistics(const TileCoordinates& tile, int warp_row) const {

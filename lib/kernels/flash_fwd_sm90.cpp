@@ -87,17 +87,11 @@ class FlashFwdSm90 final : public Family {
          {"BLOCK_N", {std::begin(kSteps), std::end(kSteps)}, "keys of a step"},
          {"STAGES", {2, 3}, "K and V tiles in flight"},
          {"TAKE_TURNS", {0, 1}, "consumers start their products one after the other"},
-         {"PERSISTENT", {0, 1}, "a block computes several tiles"},
-         {"OVERLAP_TILES", {0, 1}, "a tile's first step runs beside the last products of the one before"}},
+         {"PERSISTENT", {0, 1}, "a block computes several tiles"}},
         {{"fragments fit the registers of a consumer",
           [problem](const Config& config) {
             return fragments_of(problem, config.at("BLOCK_N")) <=
                    warpgroups::fragment_limit(consumers_of(config));
-          }},
-         {"the next tile's Q needs a place beside this one's, which only staged outputs leave",
-          [problem](const Config& config) {
-            return config.at("OVERLAP_TILES") == 0 ||
-                   (config.at("PERSISTENT") != 0 && stages_output(problem, consumers_of(config)));
           }},
          // The next ones keep the space small.
          {"one consumer is for few rows: steps of 64, 96 or 128 keys, two tiles in flight, one tile a block",
@@ -119,12 +113,7 @@ class FlashFwdSm90 final : public Family {
             return config.at("STAGES") == 2 || (narrow && config.at("BLOCK_N") <= 128);
           }},
          {"of short rows, steps between 128 and 192 keys are not tried",
-          [problem](const Config& config) { return is_tried(problem, config.at("BLOCK_N")); }},
-         {"tiles overlap where steps are short, since tiles then have few, and consumers take turns",
-          [](const Config& config) {
-            return config.at("OVERLAP_TILES") == 0 ||
-                   (config.at("BLOCK_N") <= 128 && config.at("TAKE_TURNS") != 0);
-          }}});
+          [problem](const Config& config) { return is_tried(problem, config.at("BLOCK_N")); }}});
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
@@ -187,7 +176,7 @@ double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& con
       std::max(products, exponentials) + (alone ? 0.6 : 0.2) * std::min(products, exponentials) + 100;
   // Before the first step a block waits for its copies; one that goes on has had them brought meanwhile, and
   // two on one multiprocessor wait at once.
-  const double start_cycles = config.at("OVERLAP_TILES") ? 1000 : config.at("PERSISTENT") ? 1200 : 2500;
+  const double start_cycles = config.at("PERSISTENT") ? 1200 : 2500;
   const double tile_cycles =
       steps * step_cycles + start_cycles / (alone ? 1 : verdict.blocks_per_multiprocessor);
   // Where only one consumer has rows, time goes into bringing keys, and two smaller blocks bring more of

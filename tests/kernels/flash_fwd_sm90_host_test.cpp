@@ -32,8 +32,7 @@ struct Packing {
                   .heads_kv = 2,
                   .head_dim = 128,
                   .head_dim_v = 64};
-  Config config{{"BLOCK_M", 128},  {"BLOCK_N", 144},  {"STAGES", 2},
-                {"TAKE_TURNS", 0}, {"PERSISTENT", 1}, {"OVERLAP_TILES", 0}};
+  Config config{{"BLOCK_M", 128}, {"BLOCK_N", 144}, {"STAGES", 2}, {"TAKE_TURNS", 0}, {"PERSISTENT", 1}};
   Arguments arguments;
   NotingEncoder encoder;
   int multiprocessors = 10;
@@ -183,8 +182,8 @@ TEST_CASE("blocks of one consumer share a multiprocessor where their registers a
   const DeviceSpec device = *known_device("sm_90a");
   const auto blocks_of = [&](int64_t dim, int block_n) {
     const Problem problem{.dtype = DType::bf16, .head_dim = dim, .head_dim_v = dim};
-    const Config config{{"BLOCK_M", 64},   {"BLOCK_N", block_n}, {"STAGES", 2},
-                        {"TAKE_TURNS", 0}, {"PERSISTENT", 0},    {"OVERLAP_TILES", 0}};
+    const Config config{
+        {"BLOCK_M", 64}, {"BLOCK_N", block_n}, {"STAGES", 2}, {"TAKE_TURNS", 0}, {"PERSISTENT", 0}};
     const BudgetVerdict verdict =
         check_budget(flash_fwd_sm90_family().resources(problem, config), device, {});
     return verdict.fits ? verdict.blocks_per_multiprocessor : 0;

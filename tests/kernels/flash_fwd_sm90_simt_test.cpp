@@ -20,15 +20,13 @@ Problem problem_of(DType dtype, int64_t head_dim, int64_t head_dim_v, Mask mask)
           .head_dim_v = head_dim_v};
 }
 
-ForwardKernel kernel_of(int block_m, int block_n, int stages, int take_turns = 0, int persistent = 1,
-                        int overlap_tiles = 0) {
+ForwardKernel kernel_of(int block_m, int block_n, int stages, int take_turns = 0, int persistent = 1) {
   return {flash_fwd_sm90_family(),
           {{"BLOCK_M", block_m},
            {"BLOCK_N", block_n},
            {"STAGES", stages},
            {"TAKE_TURNS", take_turns},
-           {"PERSISTENT", persistent},
-           {"OVERLAP_TILES", overlap_tiles}}};
+           {"PERSISTENT", persistent}}};
 }
 
 // Two sequences, grouped heads, under a causal mask.
@@ -119,11 +117,9 @@ TEST_CASE("blocks of flash_fwd_sm90 on simt go on with other tiles", "[simt]") {
   widest.batch = 70;
   // Tiles of one step and of several; three row slots, two, one.
   check_flash_fwd(bench, {{problem, kernel_of(128, 128, 2, 1), {{260, 150}}},
-                          {problem, kernel_of(128, 128, 2, 1, 1, 1), {{260, 150}}},
-                          {problem, kernel_of(192, 128, 3, 1, 1, 1), {{260, 300}}},
+                          {problem, kernel_of(192, 128, 3, 1), {{260, 300}}},
                           {unmasked, kernel_of(192, 128, 2), {{330, 129}}},
-                          {unmasked, kernel_of(192, 128, 2, 0, 1, 1), {{330, 60}}},
-                          {wide, kernel_of(128, 160, 2, 1, 1, 1), {{150, 170}}},
+                          {wide, kernel_of(128, 160, 2, 1), {{150, 170}}},
                           {widest, kernel_of(128, 80, 2, 1), {{130, 90}}}});
 }
 
@@ -132,7 +128,7 @@ TEST_CASE("flash_fwd_sm90 on simt touches the shared memory it asks for, to the 
   auto& emulator = dynamic_cast<SimtBackend&>(bench.backend());
   Problem problem = problem_of(DType::bf16, 64, 64, Mask::none);
   problem.seqlen_q = problem.seqlen_kv = 512;
-  for (const ForwardKernel& kernel : {kernel_of(128, 128, 2, 1), kernel_of(128, 160, 2, 0, 1, 1),
+  for (const ForwardKernel& kernel : {kernel_of(128, 128, 2, 1), kernel_of(128, 160, 2),
                                       kernel_of(192, 112, 3, 1, 0), kernel_of(64, 96, 2, 0, 0)}) {
     const auto& [family, config] = kernel;
     const AttentionCase attention(problem, 3, 1);
