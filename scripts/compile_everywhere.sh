@@ -13,9 +13,9 @@ passed=0 failed=0
 # paths through the templates, the first few. sm_90a is like sm_80 but for 16 bits.
 every_candidate=" sm_75 sm_80 sm_90a "
 
-# <arch> <dtype> <head dim> [operation]
+# <arch> <dtype> <head dim> [operation] [more of the problem ...]
 compile() {
-    local problem=(--op "${4:-forward}" --dtype "$2" --head-dim "$3" --causal) output summary
+    local problem=(--op "${4:-forward}" --dtype "$2" --head-dim "$3" --causal "${@:5}") output summary
     [[ $every_candidate == *" $1 "* && $1:$2 != sm_90a:f[36]* ]] || problem+=(--max-candidates 3)
     if output=$("$tune" --target "$1" --compile-only --cache-dir "$cache" "${problem[@]}" 2>&1); then
         passed=$((passed + 1))
@@ -25,7 +25,7 @@ compile() {
     fi
     # A line for each stage.
     summary=$(sed -n 's/^compiled only, nothing was run: //p' <<<"$output" | paste -sd ';')
-    echo "$1 ${4:-forward} $2 D=$3: $summary"
+    echo "$1 ${4:-forward} $2 D=$3${5:+ ${*:5}}: $summary"
 }
 
 # How many candidates a margin leaves: those that `why` calls ok.
@@ -36,6 +36,7 @@ for arch in sm_75 sm_80 sm_86 sm_87 sm_89 sm_90a sm_100a sm_103a sm_120a; do
     [[ $arch == sm_75 ]] || compile $arch bf16 128
     compile $arch f32 64
     compile $arch f64 64
+    compile $arch f16 128 forward --seqlen-q 1 --heads-kv 8
     compile $arch f16 96 backward
     [[ $arch == sm_75 ]] || compile $arch bf16 256 backward
     compile $arch f32 64 backward

@@ -10,6 +10,7 @@
 #include "capi/tuning.h"
 #include "measure/timer.h"
 #include "problem/stages.h"
+#include "tune/scratch_workspace.h"
 #include "tune/timing_scratch.h"
 #include "tune/validation.h"
 
@@ -18,12 +19,18 @@ namespace {
 
 // One launch of a problem that is being timed, with what it reads and writes.
 struct StageRunner {
-  StageRunner(Backend& backend, const Plan& plan_) : plan(plan_), scratch(backend, plan_.capacity()) {
-    plan.family().pack(plan.capacity(), plan.config(), scratch.arguments(), backend.tensor_maps(), launch,
+  StageRunner(Backend& backend, const Plan& plan_)
+      : plan(plan_),
+        scratch(backend, plan_.capacity()),
+        workspace(backend, plan_.family(), plan_.capacity(), plan_.config()) {
+    Arguments arguments = scratch.arguments();
+    arguments.workspace = workspace.data();
+    plan.family().pack(plan.capacity(), plan.config(), arguments, backend.tensor_maps(), launch,
                        backend.device().multiprocessors);
   }
   const Plan& plan;
   const TimingScratch scratch;
+  const ScratchWorkspace workspace;
   Launch launch;
 };
 

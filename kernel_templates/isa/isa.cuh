@@ -13,6 +13,7 @@
 #if defined(ATTUNE_SIMT)
 #include "isa/simt.h"
 #else
+#include "isa/arrivals.cuh"
 #include "isa/portable.cuh"
 #include "isa/sm80.cuh"
 #include "isa/sm90.cuh"

@@ -377,6 +377,7 @@ ATTUNE_FN void copy_async_wait() {
 
 }  // namespace attune
 
+#include "isa/simt_arrivals.h"
 #include "isa/simt_matrices.h"
 #include "isa/simt_tensor_copies.h"
 #include "isa/simt_tensor_stores.h"

@@ -68,6 +68,15 @@ Tensor row_terms_of(const Problem& capacity, const Arguments& arguments) {
       .row_bytes = RowTermsLayout::bytes(arguments.batch * capacity.heads_q, arguments.seqlen_q, element)};
 }
 
+// What forward's blocks leave for each other.
+Tensor workspace_of(const Arguments& arguments, size_t bytes) {
+  return {.name = "the workspace",
+          .data = reinterpret_cast<uintptr_t>(arguments.workspace),
+          .stride = {},
+          .count = {1, 1, 1},
+          .row_bytes = static_cast<int64_t>(bytes)};
+}
+
 bool meet(const Row& a, const Row& b) {
   return a.begin < b.end && b.begin < a.end;
 }
@@ -113,7 +122,7 @@ struct Tensors {
   std::vector<Tensor> inputs, outputs;
 };
 
-Tensors tensors_of(const Problem& capacity, const Arguments& arguments) {
+Tensors tensors_of(const Problem& capacity, const Arguments& arguments, size_t workspace_bytes) {
   const std::array<int64_t, 3> of_q = {arguments.batch, capacity.heads_q, arguments.seqlen_q};
   const std::array<int64_t, 3> of_kv = {arguments.batch, capacity.heads_kv, arguments.seqlen_kv};
   const int64_t d = capacity.head_dim, dv = capacity.head_dim_v;
@@ -124,7 +133,7 @@ Tensors tensors_of(const Problem& capacity, const Arguments& arguments) {
   const Tensor o = tensor("o", arguments.o, of_q, dv);
   const Tensor lse = statistic_of("lse", arguments.lse, capacity, arguments);
   if (!arguments.gradients) {
-    tensors.outputs = {o, lse};
+    tensors.outputs = {o, lse, workspace_of(arguments, workspace_bytes)};
     return tensors;
   }
   const GradientArguments& gradients = *arguments.gradients;
@@ -137,8 +146,8 @@ Tensors tensors_of(const Problem& capacity, const Arguments& arguments) {
 
 }  // namespace
 
-std::string find_overlap(const Problem& capacity, const Arguments& arguments) {
-  const auto [inputs, outputs] = tensors_of(capacity, arguments);
+std::string find_overlap(const Problem& capacity, const Arguments& arguments, size_t workspace_bytes) {
+  const auto [inputs, outputs] = tensors_of(capacity, arguments, workspace_bytes);
   const auto report = [](const Tensor& a, const Tensor& b, uintptr_t address) {
     return fmt::format("{} and {} overlap: both hold address {:#x}", a.name, b.name, address);
   };

@@ -2,6 +2,7 @@
 // race.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "kernels/family.h"
@@ -12,6 +13,8 @@ namespace attune {
 // Which tensors share bytes of which one is written, as "o and k overlap: ..."; empty when none do. Exact,
 // row by row, so outputs may interleave with inputs. Takes time and memory for every row when the extents
 // meet.
-std::string find_overlap(const Problem& capacity, const Arguments& arguments);
+//
+// `workspace_bytes`: of forward's, where it is given one.
+std::string find_overlap(const Problem& capacity, const Arguments& arguments, size_t workspace_bytes = 0);
 
 }  // namespace attune

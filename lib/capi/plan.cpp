@@ -41,9 +41,10 @@ void check_expensively(const attune_plan& handle, const attune_attention_args& a
   const Problem& capacity = plan.capacity();
   const bool is_backward = capacity.operation == Operation::backward;
   GradientArguments gradients;
-  const Arguments arguments = is_backward ? resolve_backward_arguments(capacity, args, workspace, gradients)
-                                          : resolve_arguments(capacity, args);
-  const std::string overlap = find_overlap(capacity, arguments);
+  Arguments arguments = is_backward ? resolve_backward_arguments(capacity, args, workspace, gradients)
+                                    : resolve_arguments(capacity, args);
+  if (!is_backward && plan.workspace_bytes() > 0) arguments.workspace = workspace;
+  const std::string overlap = find_overlap(capacity, arguments, plan.workspace_bytes());
   if (!overlap.empty()) fail(ATTUNE_ERROR_INVALID_ARGUMENT, "{}", overlap);
   if (!is_backward) return;
   const std::string wrong =
@@ -122,7 +123,7 @@ attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_arg
     const attune_attention_args& wanted = widened(args, storage);
     check_reserved(wanted, known.capacity().operation);
     if (plan->context.options.check) {
-      check_workspace(known.workspace_bytes(), workspace, workspace_bytes);
+      check_workspace(known, workspace, workspace_bytes);
       check_expensively(*plan, wanted, workspace, stream);
     }
     known.execute(wanted, workspace, workspace_bytes, stream);
@@ -130,9 +131,9 @@ attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_arg
 }
 
 attune_status attune_workspace_init(attune_plan_t plan, void* workspace, size_t workspace_bytes,
-                                    struct CUstream_st*) {
-  // No kernel wants a zeroed workspace yet: backward writes its row terms before it reads them.
+                                    struct CUstream_st* stream) {
   return plan_boundary(plan, [&](const Executable& known) {
     check_workspace(known.workspace_bytes(), workspace, workspace_bytes);
+    if (known.workspace_bytes() > 0) known.prepare_workspace(workspace, stream);
   });
 }

@@ -22,6 +22,10 @@ class Executable {
   // Of all that decides the bits of a result: equal fingerprints give equal bits for equal inputs.
   virtual uint64_t fingerprint() const = 0;
   virtual size_t workspace_bytes() const = 0;
+  // False: execute does without a workspace, too, only slower.
+  virtual bool needs_workspace() const { return workspace_bytes() > 0; }
+  // Makes memory that holds anything, as after an execute that failed half way, a workspace, on `stream`.
+  virtual void prepare_workspace(void* /*workspace*/, Stream /*stream*/) const {}
 
   // Checks and computes, or has it computed on `stream`. `args` is already widened to this version's struct.
   // Throws Error: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST.

@@ -7,8 +7,9 @@ namespace attune {
 
 PackedLaunches::PackedLaunches() : places_(std::make_unique_for_overwrite<std::array<Place, kPlaces>>()) {}
 
-bool PackedLaunches::Place::is_of(const attune_attention_args& wanted) const noexcept {
-  return module && std::memcmp(&args, &wanted, sizeof(args)) == 0;
+bool PackedLaunches::Place::is_of(const attune_attention_args& wanted,
+                                  const void* wanted_workspace) const noexcept {
+  return module && workspace == wanted_workspace && std::memcmp(&args, &wanted, sizeof(args)) == 0;
 }
 
 // Layers differ in their keys and values; where they share those, in their outputs.
@@ -20,12 +21,13 @@ PackedLaunches::Place& PackedLaunches::place_of(const attune_attention_args& arg
   return (*places_)[mixed >> 58];
 }
 
-void PackedLaunches::keep(const attune_attention_args& args, const Module& module,
+void PackedLaunches::keep(const attune_attention_args& args, const void* workspace, const Module& module,
                           const Launch& packed) noexcept {
   Place& place = place_of(args);
   const Visit visit(place);
   if (!visit) return;
   place.args = args;
+  place.workspace = workspace;
   place.module = &module;
   place.packed = packed;
 }

@@ -18,18 +18,19 @@ class PackedLaunches {
  public:
   PackedLaunches();
 
-  // Calls launch(module, packed) with what was kept for these arguments, of which every byte counts. False
-  // when nothing was called.
+  // Calls launch(module, packed) with what was kept for these arguments, of which every byte counts, and this
+  // workspace. False when nothing was called.
   template <typename LaunchPacked>
-  bool launch(const attune_attention_args& args, LaunchPacked&& launch) {
+  bool launch(const attune_attention_args& args, const void* workspace, LaunchPacked&& launch) {
     Place& place = place_of(args);
     const Visit visit(place);
-    if (!visit || !place.is_of(args)) return false;
+    if (!visit || !place.is_of(args, workspace)) return false;
     launch(*place.module, place.packed);
     return true;
   }
   // `module` lives as long as this object.
-  void keep(const attune_attention_args& args, const Module& module, const Launch& packed) noexcept;
+  void keep(const attune_attention_args& args, const void* workspace, const Module& module,
+            const Launch& packed) noexcept;
 
  private:
   // Layers that fall into one place are packed at every call.
@@ -38,10 +39,11 @@ class PackedLaunches {
   struct Place {
     std::atomic<bool> taken{false};
     const Module* module = nullptr;  // null: nothing is kept
+    const void* workspace = nullptr;
     attune_attention_args args;
     Launch packed;
 
-    bool is_of(const attune_attention_args& wanted) const noexcept;
+    bool is_of(const attune_attention_args& wanted, const void* wanted_workspace) const noexcept;
   };
   // A thread at a place, unless there was one.
   class Visit {

@@ -24,10 +24,17 @@ uint64_t number_of(const std::string& digits) {
   return number;
 }
 
-// "split none" keeps its place for families that split keys among blocks: how they do is part of the result's
-// bits.
+// How keys are divided among blocks is part of the result's bits.
+std::string_view split_rule_of(const KernelTable& table) {
+  for (const PlannedKernel& kernel : table.kernels) {
+    if (kernel.family->split_rule() != "none") return kernel.family->split_rule();
+  }
+  return "none";
+}
+
 uint64_t fingerprint_of(const KernelTable& table, const Backend& backend) {
-  std::string text = fmt::format("{}\nsplit none\n", device_key(backend.name(), backend.device()));
+  std::string text =
+      fmt::format("{}\nsplit {}\n", device_key(backend.name(), backend.device()), split_rule_of(table));
   for (const PlannedKernel& kernel : table.kernels) {
     text += fmt::format("{} {}\n", text_of(kernel), kernel.image_hash);
     if (kernel.fallback)
@@ -54,6 +61,14 @@ std::string text_of(const Stages& stages) {
   return text;
 }
 
+// What suffices for every kernel of the table.
+size_t workspace_bytes_of(const KernelTable& table, const Problem& capacity) {
+  size_t most = 0;
+  for (const PlannedKernel& kernel : table.kernels)
+    most = std::max(most, kernel.family->workspace_bytes(capacity, kernel.shape));
+  return most;
+}
+
 PlanOrigin origin_of(const Stages& stages) {
   PlanOrigin origin{.match = Match::exact, .fresh = true};
   for (const auto& stage : stages) {
@@ -72,6 +87,7 @@ Plan::Plan(Problem capacity, KernelTable table, Backend& backend, PlanOrigin ori
       origin_(origin),
       config_text_(text_of(table_.kernels.at(0))),
       fingerprint_(fingerprint_of(table_, backend)),
+      workspace_bytes_(workspace_bytes_of(table_, capacity_)),
       packed_(is_stage_of_backward(capacity_.operation) ? nullptr : std::make_unique<PackedLaunches>()) {}
 
 Plan::Plan(Problem capacity, std::vector<std::unique_ptr<const Plan>> stages, Backend& backend)
@@ -100,6 +116,16 @@ void check_workspace(size_t needed, const void* workspace, size_t bytes) {
   }
 }
 
+void check_workspace(const Executable& plan, const void* workspace, size_t bytes) {
+  if (workspace || plan.needs_workspace()) check_workspace(plan.workspace_bytes(), workspace, bytes);
+}
+
+void Plan::prepare_workspace(void* workspace, Stream stream) const {
+  // NOTE: fresh memory is a workspace already; this stops counters that a failed launch left half way.
+  // Backward writes its row terms before it reads them.
+  if (stages_.empty()) backend_.fill(workspace, 0, workspace_bytes_, stream);
+}
+
 const PlannedKernel& Plan::kernel_for(const Arguments& arguments) const {
   if (table_.classes.empty()) return table_.kernels.front();
   Problem actual = capacity_;
@@ -122,19 +148,21 @@ const Module& Plan::pack(const Arguments& arguments, Launch& launch) const {
 
 void Plan::execute(const attune_attention_args& args, void* workspace, size_t workspace_bytes,
                    Stream stream) const {
-  check_workspace(workspace_bytes_, workspace, workspace_bytes);
+  check_workspace(*this, workspace, workspace_bytes);
   if (!stages_.empty()) return execute_stages(args, workspace, stream);
   const auto launch_packed = [&](const Module& module, const Launch& packed) {
     backend_.launch(module, packed, stream);
   };
-  if (packed_ && packed_->launch(args, launch_packed)) return;
-  const Arguments arguments = resolve_arguments(capacity_, args);
+  void* const used = workspace_bytes_ > 0 ? workspace : nullptr;
+  if (packed_ && packed_->launch(args, used, launch_packed)) return;
+  Arguments arguments = resolve_arguments(capacity_, args);
+  arguments.workspace = used;
   if (arguments.batch == 0 || arguments.seqlen_q == 0) return;
   Launch launch;
   const Module& module = pack(arguments, launch);
   if (launch.grid == 0) return;
   launch_packed(module, launch);
-  if (packed_) packed_->keep(args, module, launch);
+  if (packed_) packed_->keep(args, used, module, launch);
 }
 
 // A stage whose outputs are not wanted, or empty, packs a launch of no blocks. Without queries the gradients

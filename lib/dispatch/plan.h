@@ -68,8 +68,10 @@ class Plan final : public Executable {
   // Of configs, images, length classes and device: plans of equal fingerprints give equal bits for equal
   // inputs.
   uint64_t fingerprint() const override { return fingerprint_; }
-  // For backward's row terms; forward needs none.
+  // For backward's row terms, or what blocks of forward that share keys leave for each other.
   size_t workspace_bytes() const override { return workspace_bytes_; }
+  bool needs_workspace() const override { return !stages_.empty() && workspace_bytes_ > 0; }
+  void prepare_workspace(void* workspace, Stream stream) const override;
 
   // Checks, packs and launches, or launches what was packed for the same arguments before; allocates nothing
   // unless it fails.
@@ -89,13 +91,16 @@ class Plan final : public Executable {
   const PlanOrigin origin_;
   const std::string config_text_;
   const uint64_t fingerprint_;
-  const size_t workspace_bytes_ = 0;
+  const size_t workspace_bytes_;
   const std::unique_ptr<PackedLaunches> packed_;  // null: of backward and of its stages
 };
 
 // The caller's workspace against what a plan needs: present, large enough, 256-byte aligned. Throws Error
 // (WORKSPACE) with the numbers.
 void check_workspace(size_t needed, const void* workspace, size_t bytes);
+
+// The same for a plan, which may do without.
+void check_workspace(const Executable& plan, const void* workspace, size_t bytes);
 
 // Turns the caller's arguments into checked ones: lengths within capacity, pointers present and aligned,
 // strides of the layout, the scale. Throws as execute does.
@@ -106,7 +111,8 @@ Arguments resolve_arguments(const Problem& capacity, const attune_attention_args
 Arguments resolve_backward_arguments(const Problem& capacity, const attune_attention_args& args,
                                      void* workspace, GradientArguments& gradients);
 
-// Bytes of workspace of any execution within this capacity.
+// Bytes of workspace of any execution of backward within this capacity; of forward they depend on the
+// kernels.
 size_t workspace_bytes_of(const Problem& capacity);
 
 }  // namespace attune

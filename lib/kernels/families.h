@@ -7,6 +7,7 @@ namespace attune {
 
 const Family& flash_fwd_family();
 const Family& flash_fwd_sm90_family();
+const Family& flash_decode_family();
 const Family& flash_bwd_delta_family();
 const Family& flash_bwd_dkv_family();
 const Family& flash_bwd_dq_family();

@@ -40,6 +40,8 @@ struct GradientArguments {
 struct Arguments {
   TensorView q, k, v, o;  // row_softmax reads q and writes o
   void* lse = nullptr;    // of statistics_dtype
+  // As much as the family asks for; null: forward does without. Backward has row terms there.
+  void* workspace = nullptr;
   // Of the stages of backward only; elsewhere null, so that forward does not pay for what it has not.
   const GradientArguments* gradients = nullptr;
   int64_t batch = 0;
@@ -88,8 +90,10 @@ struct LaunchShape {
   uint32_t shared_bytes = 0;  // dynamic
   int64_t rows = 0;           // a block's share of the work; which rows is the family's own affair
   int64_t parts = 1;          // blocks that share such rows, each with other outputs
-  int box_rows = 0;           // rows of a tensor copy in each step; 0: the kernel has none
-  bool persistent = false;    // blocks go on with other rows when done with some
+  int64_t turn_keys = 0;      // keys that a block takes at once, where blocks share those of some rows
+  int blocks_per_multiprocessor = 0;  // likewise: that are meant to run at once
+  int box_rows = 0;                   // rows of a tensor copy in each step; 0: the kernel has none
+  bool persistent = false;            // blocks go on with other rows when done with some
   bool begins_early = false;  // see Launch; only where every thread of the kernel awaits the previous launch
   // Of the device, set by who launches: who describes tensors to its copy engine (null: nobody), and its
   // multiprocessors (0: nobody knows).
@@ -129,6 +133,10 @@ class Family {
   virtual double predicted_seconds(const Problem& problem, const Config& config, const DeviceSpec& device,
                                    const BudgetVerdict& verdict) const = 0;
   virtual LaunchShape launch_shape(const Problem& problem, const Config& config) const = 0;
+  // Bytes of workspace that any launch within this capacity takes. It may hold anything before.
+  virtual size_t workspace_bytes(const Problem&, const LaunchShape&) const { return 0; }
+  // How keys are divided among blocks: part of what decides a result's bits.
+  virtual std::string_view split_rule() const { return "none"; }
   // Packs a launch for these arguments; allocates nothing. False when the config's kernel cannot take them:
   // then that of its fallback can.
   [[nodiscard]] virtual bool pack(const Problem& problem, const LaunchShape& shape,

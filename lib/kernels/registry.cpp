@@ -11,10 +11,10 @@
 namespace attune {
 
 std::span<const Family* const> families() {
-  static const Family* const kFamilies[] = {&flash_fwd_family(),         &flash_fwd_sm90_family(),
-                                            &flash_bwd_delta_family(),   &flash_bwd_dkv_family(),
-                                            &flash_bwd_dq_family(),      &flash_bwd_dkv_sm90_family(),
-                                            &flash_bwd_dq_sm90_family(), &row_softmax_family()};
+  static const Family* const kFamilies[] = {
+      &flash_fwd_family(),          &flash_fwd_sm90_family(),    &flash_decode_family(),
+      &flash_bwd_delta_family(),    &flash_bwd_dkv_family(),     &flash_bwd_dq_family(),
+      &flash_bwd_dkv_sm90_family(), &flash_bwd_dq_sm90_family(), &row_softmax_family()};
   return kFamilies;
 }
 

@@ -2,6 +2,7 @@
 
 #include "reference/naive.h"
 #include "tune/device_tensor.h"
+#include "tune/scratch_workspace.h"
 
 namespace attune {
 namespace {
@@ -51,11 +52,13 @@ AttentionOutput AttentionCase::run(Backend& backend, const Family& family, const
   HostTensor q = q_, k = k_, v = v_;
   const DeviceTensor q_device(backend, q), k_device(backend, k), v_device(backend, v);
   const DeviceTensor o_device(backend, output.o), lse_device(backend, output.lse);
+  const ScratchWorkspace workspace(backend, family, problem_, config);
   const Arguments arguments{.q = q_device.view(),
                             .k = k_device.view(),
                             .v = v_device.view(),
                             .o = o_device.view(),
                             .lse = lse_device.view().data,
+                            .workspace = workspace.data(),
                             .batch = problem_.batch,
                             .seqlen_q = problem_.seqlen_q,
                             .seqlen_kv = problem_.seqlen_kv,

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "measure/timer.h"
+#include "tune/scratch_workspace.h"
 #include "tune/timing_scratch.h"
 #include "tune/trial_runner.h"
 #include "tune/validation.h"
@@ -50,10 +51,15 @@ class LocalTrialRunner final : public TrialRunner {
     const TimingScratch scratch(backend_, problem_);
     std::vector<Launch> launches(trials.size());
     std::vector<TimedLaunch> timed;
+    std::vector<std::unique_ptr<ScratchWorkspace>> workspaces;
     for (size_t i = 0; i < trials.size(); ++i) {
       const Candidate& candidate = trials[i]->candidate;
-      candidate.family->pack(problem_, candidate.config, scratch.arguments(), backend_.tensor_maps(),
-                             launches[i], backend_.device().multiprocessors);
+      workspaces.push_back(
+          std::make_unique<ScratchWorkspace>(backend_, *candidate.family, problem_, candidate.config));
+      Arguments arguments = scratch.arguments();
+      arguments.workspace = workspaces.back()->data();
+      candidate.family->pack(problem_, candidate.config, arguments, backend_.tensor_maps(), launches[i],
+                             backend_.device().multiprocessors);
       timed.push_back({modules_.at(key_of(*trials[i])).get(), &launches[i]});
     }
     TimeBudget budget{.deadline = deadline, .replayed_below = replayed_below(backend_, problem_)};

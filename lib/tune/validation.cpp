@@ -47,6 +47,10 @@ Validation::Validation(const Problem& problem) {
     add_cases<BackwardCase>(problem);
   } else {
     add_cases<AttentionCase>(problem);
+    // Few queries of many keys, which some families divide among blocks.
+    if (problem.seqlen_q <= 16)
+      cases_.push_back(std::make_unique<AttentionCase>(
+          resized(with_few_heads(problem), 2, std::max<int64_t>(1, problem.seqlen_q), 1031), 47, 1.0));
   }
 }
 

@@ -11,8 +11,8 @@ struct CallTail {
 
   CallOptions options;
   PyObject* stream = nullptr;  // an integer, or None: the one the arrays' library works on
-  // Called with q and a number of bytes for an array of bytes where q is. None where no workspace is wanted,
-  // as by forward.
+  // Called with q and a number of bytes for an array of bytes where q is. None: there is no workspace, which
+  // backward wants and forward does without.
   PyObject* allocate = nullptr;
 };
 
@@ -60,10 +60,12 @@ void execute(ContextState& state, const Problem& problem, PyObject* q, const Cal
   const ReadyPlan ready = state.plans.find_or_make(state.context, problem.key());
   Reference workspace;
   void* data = nullptr;
-  if (ready.workspace_bytes > 0) {
-    if (tail.allocate == Py_None)
-      raise_invalid("allocate is None, and a workspace of " + std::to_string(ready.workspace_bytes) +
-                    " bytes is wanted");
+  const bool is_given = tail.allocate != Py_None;
+  if (ready.workspace_bytes > 0 && !is_given && problem.key().operation == ATTUNE_BACKWARD) {
+    raise_invalid("allocate is None, and a workspace of " + std::to_string(ready.workspace_bytes) +
+                  " bytes is wanted");
+  }
+  if (ready.workspace_bytes > 0 && is_given) {
     const Reference bytes(PyLong_FromSize_t(ready.workspace_bytes));
     workspace.reset(bytes ? PyObject_CallFunctionObjArgs(tail.allocate, q, bytes.get(), nullptr) : nullptr);
     if (!workspace) throw PythonError();
@@ -71,10 +73,9 @@ void execute(ContextState& state, const Problem& problem, PyObject* q, const Cal
   }
   attune_status status = ATTUNE_OK;
   {
+    // The workspace is fresh memory at every call, which serves as it is.
     const WithoutPython unlocked;
-    if (data) status = attune_workspace_init(ready.plan, data, ready.workspace_bytes, stream);
-    if (status == ATTUNE_OK)
-      status = attune_plan_execute(ready.plan, &problem.args(), data, ready.workspace_bytes, stream);
+    status = attune_plan_execute(ready.plan, &problem.args(), data, data ? ready.workspace_bytes : 0, stream);
   }
   check(status);
 }

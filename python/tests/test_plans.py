@@ -17,6 +17,33 @@ def test_a_workspace_is_the_callers():
         backward(_native.Context("simt"), None)
 
 
+def test_decoding_takes_a_workspace_and_does_without():
+    """Few queries of many keys: blocks that share keys leave their parts in a workspace, if they are given one."""
+    random = np.random.default_rng(1)
+    q, k, v = (random.standard_normal(shape).astype(np.float16) for shape in ((1, 4, 1, 64), (1, 2, 2900, 64), (1, 2, 2900, 64)))
+    context = _native.Context("simt")
+    asked, results = [], []
+
+    def allocate(_, count):
+        asked.append(count)
+        memory = np.full(count + 256, 0xff, np.uint8)
+        return memory[-memory.ctypes.data % 256:][:count].__dlpack__()
+
+    for given in (allocate, allocate, None):
+        o = np.empty_like(q)
+        context.forward(*(array.__dlpack__() for array in (q, k, v, o)), None, _native.MASK_NONE, None, False, 0, 0, given)
+        results.append(o)
+    plan, = context.plans()
+    assert plan["config"].startswith("flash_decode ")
+    assert asked == [plan["workspace_bytes"]] * 2 and asked[0] > 0
+    assert (results[0] == results[1]).all()
+    scores = np.einsum("hd,hkd->hk", q[0, :, 0], k[0].repeat(2, 0).astype(np.float64)) / 8
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    wanted = np.einsum("hk,hkd->hd", weights / weights.sum(1, keepdims=True), v[0].repeat(2, 0))
+    for result in results:
+        np.testing.assert_allclose(result[0, :, 0], wanted, atol=2e-3)
+
+
 def call(context, flags=0):
     q = np.ones((1, 1, 16, 8), np.float32)
     arrays = [array.__dlpack__() for array in (q, q, q, q.copy())]

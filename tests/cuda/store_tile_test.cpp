@@ -67,9 +67,10 @@ KernelSource source(int columns) {
   std::vector<SourceFile> files = {
       {"attune_config.h", "#define OUTPUT_COLUMNS " + std::to_string(columns) + "\n"}};
   for (const char* path :
-       {"isa/isa.cuh", "isa/portable.cuh", "isa/sm80.cuh", "isa/sm90.cuh", "isa/sm90_tensor_stores.cuh",
-        "isa/sm90_warpgroup.cuh", "isa/sm90_wgmma.cuh", "isa/tensor_map.h", "isa/matrix_descriptor.h",
-        "tile/shared_tile.cuh", "tile/products_warpgroup.cuh", "tile/store_tensor.cuh"})
+       {"isa/isa.cuh", "isa/arrivals.cuh", "isa/arrival_count.h", "isa/portable.cuh", "isa/sm80.cuh",
+        "isa/sm90.cuh", "isa/sm90_tensor_stores.cuh", "isa/sm90_warpgroup.cuh", "isa/sm90_wgmma.cuh",
+        "isa/tensor_map.h", "isa/matrix_descriptor.h", "tile/shared_tile.cuh", "tile/products_warpgroup.cuh",
+        "tile/store_tensor.cuh"})
     files.push_back({path, store.text(path)});
   KernelSource kernel = make_source("store", kText, std::move(files));
   kernel.hash = hash_of(kernel.files);

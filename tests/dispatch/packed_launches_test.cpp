@@ -32,7 +32,7 @@ Launch launch_of(uint32_t id) {
 }
 
 bool is_known(PackedLaunches& launches, const attune_attention_args& args) {
-  return launches.launch(args, [](const Module&, const Launch&) {});
+  return launches.launch(args, nullptr, [](const Module&, const Launch&) {});
 }
 
 }  // namespace
@@ -41,10 +41,10 @@ TEST_CASE("a launch is remembered for its arguments and for no others") {
   const NoModule module;
   PackedLaunches launches;
   CHECK_FALSE(is_known(launches, args_of(7)));
-  launches.keep(args_of(7), module, launch_of(7));
+  launches.keep(args_of(7), nullptr, module, launch_of(7));
   uint32_t grid = 0;
   const Module* used = nullptr;
-  REQUIRE(launches.launch(args_of(7), [&](const Module& known, const Launch& packed) {
+  REQUIRE(launches.launch(args_of(7), nullptr, [&](const Module& known, const Launch& packed) {
     used = &known;
     grid = packed.grid;
   }));
@@ -62,13 +62,15 @@ TEST_CASE("a launch is remembered for its arguments and for no others") {
   CHECK_FALSE(changed([](attune_attention_args& args) { args.seqlen_kv = 9; }));
   CHECK_FALSE(changed([](attune_attention_args& args) { args.scale = 0.5; }));
   CHECK(changed([](attune_attention_args&) {}));
+  int workspace = 0;
+  CHECK_FALSE(launches.launch(args_of(7), &workspace, [](const Module&, const Launch&) {}));
 }
 
 TEST_CASE("a launch that fails leaves its place to others") {
   const NoModule module;
   PackedLaunches launches;
-  launches.keep(args_of(1), module, launch_of(1));
-  CHECK_THROWS_AS(launches.launch(args_of(1), [](const Module&, const Launch&) { throw 1; }), int);
+  launches.keep(args_of(1), nullptr, module, launch_of(1));
+  CHECK_THROWS_AS(launches.launch(args_of(1), nullptr, [](const Module&, const Launch&) { throw 1; }), int);
   CHECK(is_known(launches, args_of(1)));
 }
 
@@ -82,13 +84,13 @@ TEST_CASE("threads that share remembered launches get whole ones, their own") {
       std::mt19937 random(thread);
       for (int i = 0; i < 20000; ++i) {
         const uint32_t id = random() % 100;
-        const bool found = launches.launch(args_of(id), [&](const Module&, const Launch& packed) {
+        const bool found = launches.launch(args_of(id), nullptr, [&](const Module&, const Launch& packed) {
           const bool is_whole = packed.grid == id && packed.parameters.front() == packed.parameters.back() &&
                                 packed.parameters.front() == static_cast<std::byte>(id);
           wrong += !is_whole;
         });
         known += found;
-        if (!found) launches.keep(args_of(id), module, launch_of(id));
+        if (!found) launches.keep(args_of(id), nullptr, module, launch_of(id));
       }
     });
   }

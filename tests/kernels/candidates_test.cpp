@@ -99,6 +99,7 @@ TEST_CASE("Turing refuses bf16 with the numbers, and takes the other dtypes") {
   CHECK(why_not ==
         "flash_fwd bf16 needs compute capability 8.0, the device has 7.5; flash_fwd_sm90 needs sm_90a, "
         "16-bit elements and head dimensions that are multiples of 8: there are sm_75, bf16, 64 and 64; "
+        "flash_decode is for at most 64 rows that share their keys, here 1 query heads x 4096 queries; "
         "flash_bwd_delta computes "
         "backward_delta only; flash_bwd_dkv computes backward_dkv only; flash_bwd_dq computes backward_dq "
         "only; flash_bwd_dkv_sm90 computes backward_dkv only; flash_bwd_dq_sm90 computes backward_dq "

@@ -53,9 +53,10 @@ KernelSource test_kernel(int threads, std::string_view body, std::string_view fu
       {"test.cuh", fmt::format("{}namespace attune {{\n{}\n}}\nATTUNE_KERNEL(test, TestParams, {}) {{\n"
                                "  using namespace attune;\n{}\n}}\n",
                                kHead, functions, threads, body)});
-  for (const char* path : {"isa/isa.cuh", "isa/simt.h", "isa/simt_api.h", "isa/float_formats.h",
-                           "isa/simt_matrices.h", "isa/simt_tensor_copies.h", "isa/simt_tensor_stores.h",
-                           "isa/tensor_map.h", "isa/simt_warpgroup.h", "isa/matrix_descriptor.h"}) {
+  for (const char* path :
+       {"isa/isa.cuh", "isa/simt.h", "isa/simt_api.h", "isa/float_formats.h", "isa/simt_arrivals.h",
+        "isa/arrival_count.h", "isa/simt_matrices.h", "isa/simt_tensor_copies.h", "isa/simt_tensor_stores.h",
+        "isa/tensor_map.h", "isa/simt_warpgroup.h", "isa/matrix_descriptor.h"}) {
     source.files.push_back({path, template_store().text(path)});
   }
   return source;

@@ -121,16 +121,18 @@ TEST_CASE("a margin that leaves nothing is refused with the numbers") {
 
 TEST_CASE("what no family computes is unsupported, with each family's reason") {
   TuningBench bench("sm_75");
-  CHECK(caught([&] { bench.tune(kSmallAttention); }) ==
-        Caught{ATTUNE_ERROR_UNSUPPORTED,
-               "no family computes forward bf16 B=1 Hq=2 Hkv=1 Nq=64 Nk=64 D=32 causal on Tesla T4: "
-               "flash_fwd bf16 needs "
-               "compute capability 8.0, the device has 7.5; flash_fwd_sm90 needs sm_90a, 16-bit elements and "
-               "head dimensions that are multiples of 8: there are sm_75, bf16, 32 and 32; flash_bwd_delta "
-               "computes backward_delta only; "
-               "flash_bwd_dkv computes backward_dkv only; flash_bwd_dq computes backward_dq only; "
-               "flash_bwd_dkv_sm90 computes backward_dkv only; flash_bwd_dq_sm90 computes backward_dq only; "
-               "row_softmax computes row_softmax only"});
+  CHECK(
+      caught([&] { bench.tune(kSmallAttention); }) ==
+      Caught{ATTUNE_ERROR_UNSUPPORTED,
+             "no family computes forward bf16 B=1 Hq=2 Hkv=1 Nq=64 Nk=64 D=32 causal on Tesla T4: "
+             "flash_fwd bf16 needs "
+             "compute capability 8.0, the device has 7.5; flash_fwd_sm90 needs sm_90a, 16-bit elements and "
+             "head dimensions that are multiples of 8: there are sm_75, bf16, 32 and 32; flash_decode is for "
+             "at most 64 rows that share their keys, here 2 query heads x 64 queries; flash_bwd_delta "
+             "computes backward_delta only; "
+             "flash_bwd_dkv computes backward_dkv only; flash_bwd_dq computes backward_dq only; "
+             "flash_bwd_dkv_sm90 computes backward_dkv only; flash_bwd_dq_sm90 computes backward_dq only; "
+             "row_softmax computes row_softmax only"});
 }
 
 TEST_CASE("scratch memory is counted to the byte") {

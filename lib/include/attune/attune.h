@@ -270,8 +270,8 @@ ATTUNE_API attune_status attune_plan_get_match(attune_plan_t plan, attune_match*
 ATTUNE_API attune_status attune_plan_get_config(attune_plan_t plan, const char** config);
 
 /* A hash of all that decides the bits of the plan's results: configs, compiled images, which lengths take
- * which, and device. Plans of equal fingerprints, in whatever process, give equal bits for equal inputs;
- * compare it between ranks or runs. Since 0.1. */
+ * which, and device. Plans of equal fingerprints, in whatever process, give equal bits for equal inputs (and
+ * a workspace for all or none); compare it between ranks or runs. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_fingerprint(attune_plan_t plan, uint64_t* fingerprint);
 
 /* One tensor, for ever: address of element [0, 0, 0, 0] and strides of (batch, head, row, column) in
@@ -344,13 +344,13 @@ struct CUstream_st;
  * wait for its outputs; synchronous on simt and reference. batch = 0 and seqlen_q = 0 launch nothing;
  * seqlen_kv = 0 writes o = 0, lse = -inf. Backward is at most three launches; seqlen_q = 0 writes dk = dv =
  * 0, seqlen_kv = 0 dq = 0. `workspace`: 256-byte aligned device memory, attune_plan_get_workspace_size bytes
- * or more; NULL where that is 0. A running kernel's fault shows at the next synchronisation; on simt, here.
+ * or more; NULL for a slower forward. A kernel's fault shows at the next synchronisation; on simt, here.
  * Errors: INVALID_ARGUMENT, UNSUPPORTED, CAPACITY, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_args* args,
                                              void* workspace, size_t workspace_bytes,
                                              struct CUstream_st* stream);
 
-/* Prepares a fresh workspace, once, before its first execute; to be called even when the size is 0 today.
+/* Prepares a workspace before its first execute and after a failed one; fresh memory serves as it is, too.
  * Errors: INVALID_ARGUMENT, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_workspace_init(attune_plan_t plan, void* workspace, size_t workspace_bytes,
                                                struct CUstream_st* stream);
