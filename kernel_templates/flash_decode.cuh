@@ -31,6 +31,9 @@
 #ifndef BLOCKS
 #define BLOCKS 2  // blocks of a multiprocessor
 #endif
+#ifndef BEGINS_EARLY
+#define BEGINS_EARLY 0  // 1: launched while the launch before it ends (sm_90 and later)
+#endif
 
 // The problem.
 #ifndef ELEMENT
@@ -332,6 +335,10 @@ ATTUNE_FN void merge_splits(const Shared<float>& memory, const FlashDecodeParams
 ATTUNE_KERNEL_BLOCKS(flash_decode, FlashDecodeParams, 32 * WARPS, BLOCKS) {
   using namespace attune;
   require_shared_bytes(kLayout.shared_bytes());
+  if constexpr (BEGINS_EARLY != 0) {
+    await_previous_launch();
+    release_next_launch();
+  }
   const Share share = share_of_block(static_cast<u32>(block_index()), params);
   const Shared<Element> memory = dynamic_shared<Element>(0);
   const QueryTile q_tile{memory};

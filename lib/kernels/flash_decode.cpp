@@ -112,7 +112,8 @@ class FlashDecode final : public Family {
             .shared_bytes = static_cast<uint32_t>(layout_of(problem, config).shared_bytes()),
             .rows = config.at("BLOCK_M"),
             .turn_keys = config.at("WARPS") * config.at("BLOCK_N"),
-            .blocks_per_multiprocessor = config.at("BLOCKS")};
+            .blocks_per_multiprocessor = config.at("BLOCKS"),
+            .begins_early = config.at("BEGINS_EARLY") != 0};
   }
 
   size_t workspace_bytes(const Problem& capacity, const LaunchShape& shape) const override;
@@ -138,7 +139,10 @@ ConfigSpace FlashDecode::space(const Problem& problem, const DeviceSpec& device)
        {"BLOCK_N", {16, 32}, "keys of a warp's step"},
        {"WARPS", {2, 4, 8}, "warps of a block, each with keys of its own"},
        {"STAGES", {std::begin(kStages), std::end(kStages)}, "steps of a warp in flight or in use"},
-       {"BLOCKS", {1, 2, 4}, "blocks of a multiprocessor"}},
+       {"BLOCKS", {1, 2, 4}, "blocks of a multiprocessor"},
+       {"BEGINS_EARLY",
+        {device.compute_capability() >= 90 ? 1 : 0},
+        "launched while the launch before it ends"}},
       {{"four to eight warps on a multiprocessor, or two where more have no room",
         // Fewer do not hide each other's waits, more have short rings.
         [shared_bytes, device](const Config& config) {

@@ -109,6 +109,18 @@ TEST_CASE("launches of flash_fwd_sm90 that begin early wait for the outputs of t
   }
 }
 
+TEST_CASE("launches of flash_decode that begin early wait for the outputs of those before", "[gpu]") {
+  KernelBench bench = KernelBench::on_cuda();
+  for (const int64_t heads : {2, 300}) {
+    Problem problem = chain_problem(heads, 64);
+    problem.mask = Mask::none;
+    for (const Candidate& candidate : enumerate_candidates(problem, bench.backend().device(), {})) {
+      if (candidate.family->name() != "flash_decode" || !candidate.verdict.fits) continue;
+      check_chain(bench, problem, {*candidate.family, candidate.config}, 200);
+    }
+  }
+}
+
 TEST_CASE("a chain of launches depends on its queries to the end", "[simt]") {
   KernelBench bench = KernelBench::on_simt("sm_90a");
   const Problem problem = chain_problem(1, 150);

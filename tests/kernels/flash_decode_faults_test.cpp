@@ -21,7 +21,8 @@ const std::string kKernel = "flash_decode.cuh";
 // Why a kernel with `change` made to its text is refused; empty when it is not.
 std::string refusal_of(KernelBench& bench, const Problem& problem, const Change& change) {
   const Family& family = flash_decode_family();
-  const Config config{{"BLOCK_M", 16}, {"BLOCK_N", 16}, {"WARPS", 4}, {"STAGES", 3}, {"BLOCKS", 2}};
+  const Config config{{"BLOCK_M", 16}, {"BLOCK_N", 16}, {"WARPS", 4},
+                      {"STAGES", 3},   {"BLOCKS", 2},   {"BEGINS_EARLY", 1}};
   KernelSource source = specialize(TemplateStore(), family, problem, config);
   for (SourceFile& file : source.files) {
     if (change.from.empty() || file.path != change.path) continue;

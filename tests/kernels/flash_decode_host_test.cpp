@@ -30,7 +30,8 @@ void* at(uintptr_t address) {
 
 struct Packing {
   Problem problem = decoding(2, 16, 2, 4, 8192);
-  Config config{{"BLOCK_M", 16}, {"BLOCK_N", 16}, {"WARPS", 4}, {"STAGES", 3}, {"BLOCKS", 2}};
+  Config config{{"BLOCK_M", 16}, {"BLOCK_N", 16}, {"WARPS", 4},
+                {"STAGES", 3},   {"BLOCKS", 2},   {"BEGINS_EARLY", 1}};
   int multiprocessors = 132;
   int64_t batch = 2, seqlen_q = 4, seqlen_kv = 8192;
   void* workspace = at(0x100000);
@@ -130,6 +131,7 @@ TEST_CASE("flash_decode packs the heads of a group into rows, and divides keys t
   CHECK(params.aligned == 15);
   CHECK(packing.launch.grid == 2 * 2 * 2 * 32);
   CHECK(packing.launch.block == 128);
+  CHECK(packing.launch.begins_early);
   CHECK(params.counters == packing.workspace);
   CHECK(params.partials == at(0x100000 + 4352));  // behind the counters of half as many tiles as blocks
   REQUIRE(packing.launch.region_count == 6);      // without lse
@@ -200,6 +202,17 @@ TEST_CASE("with one config for all lengths the split depends on the plan and the
   CHECK(packing.pack().splits > splits);
 }
 
+TEST_CASE("flash_decode begins early where launches can") {
+  const Problem problem = decoding(1, 8, 2, 1, 4096);
+  for (const auto& [arch, expected] :
+       std::initializer_list<std::pair<const char*, int>>{{"sm_80", 0}, {"sm_89", 0}, {"sm_90", 1}}) {
+    for (const Config& config : flash_decode_family().space(problem, device(arch)).enumerate()) {
+      CHECK(config.at("BEGINS_EARLY") == expected);
+      CHECK(flash_decode_family().launch_shape(problem, config).begins_early == (expected == 1));
+    }
+  }
+}
+
 TEST_CASE("flash_decode's budget is the layout's formula") {
   const FlashDecodeLayout layout{128, 72, 16, 32, 4, 3};
   // Q, and for each of four warps three steps of K and V, whose rows end at whole sixteens.
@@ -208,6 +221,7 @@ TEST_CASE("flash_decode's budget is the layout's formula") {
   CHECK(layout.weights_end() <= layout.shared_bytes());
   Problem problem = decoding(1, 8, 2, 1, 4096);
   problem.head_dim_v = 72;
-  const Config config{{"BLOCK_M", 16}, {"BLOCK_N", 32}, {"WARPS", 4}, {"STAGES", 3}, {"BLOCKS", 1}};
+  const Config config{{"BLOCK_M", 16}, {"BLOCK_N", 32}, {"WARPS", 4},
+                      {"STAGES", 3},   {"BLOCKS", 1},   {"BEGINS_EARLY", 1}};
   CHECK(flash_decode_family().resources(problem, config).shared_bytes == layout.shared_bytes());
 }

@@ -25,8 +25,8 @@ Problem problem_of(DType dtype, int64_t head_dim, Mask mask, int64_t heads_q = 8
 }
 
 Config config_of(int block_m = 16, int block_n = 16, int warps = 4, int stages = 3, int blocks = 2) {
-  return {
-      {"BLOCK_M", block_m}, {"BLOCK_N", block_n}, {"WARPS", warps}, {"STAGES", stages}, {"BLOCKS", blocks}};
+  return {{"BLOCK_M", block_m}, {"BLOCK_N", block_n}, {"WARPS", warps},
+          {"STAGES", stages},   {"BLOCKS", blocks},   {"BEGINS_EARLY", 1}};
 }
 
 ForwardKernel decoding(Config config) {
