@@ -7,6 +7,8 @@ import pathlib
 import re
 import statistics
 
+from cells import grid
+
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
@@ -61,7 +63,8 @@ def grid_rows(result: dict, dtype: str = "bf16", op: str = "fwd") -> list[dict]:
 
 
 def newest(folder: pathlib.Path = RESULTS, dtype: str = "bf16", op: str = "fwd") -> pathlib.Path:
-    """The last comparison, by when it began, of several lengths at several head dimensions, and complete."""
+    """The last comparison, by when it began, of several lengths at several head dimensions, and complete; of the whole
+    grid, where there is one."""
     found = []
     for path in folder.glob("*.json"):
         result = load(path)
@@ -71,7 +74,8 @@ def newest(folder: pathlib.Path = RESULTS, dtype: str = "bf16", op: str = "fwd")
             continue
         rows = grid_rows(result, dtype, op)
         if len({row["nq"] for row in rows}) > 1 and len({row["d_qk"] for row in rows}) > 1:
-            found.append((result.get("started", result["date"]), path.name, path))
+            is_whole = len(rows) >= len(grid(dtype))
+            found.append((is_whole, result.get("started", result["date"]), path.name, path))
     if not found:
         raise SystemExit(f"{folder}: no {op} comparison of several lengths and head dimensions in {dtype}")
-    return max(found)[2]
+    return max(found)[-1]
