@@ -182,7 +182,7 @@ struct Consumer {
       float correction[2];
       start_both(score);
       release_keys(first_key == 0);
-      const bool moved = exponentiate_scores(score, rows, correction, tile, first_key);
+      const bool moved = exponentiate_scores(score, correction, tile, first_key);
       await_values(first_key == 0);
       if (moved) scale_rows(output, correction);
       pack<Element>(probability, score);
@@ -212,11 +212,12 @@ struct Consumer {
     release_keys(first_key == 0);
     clear(output);
     clear(rows);
-    exponentiate_scores(score, rows, correction, tile, first_key);
+    exponentiate_scores(score, correction, tile, first_key);
     pack<Element>(probability, score);
   }
 
-  // After the last scores of a tile its Q is done with, too.
+  // After the last scores of a tile its Q is done with, too; the mover knows by the O in its place, if there
+  // is.
   ATTUNE_FN void release_keys(bool is_last_step) {
     memory.k_barriers().release(at_k);
     at_k.advance();
@@ -230,8 +231,8 @@ struct Consumer {
     return tile.first_row + kWarpgroupRows * self;
   }
   // Scores become unnormalised probabilities. True when older outputs are to be multiplied with `correction`.
-  ATTUNE_FN bool exponentiate_scores(Scores& score, Statistics& rows, float (&correction)[2],
-                                     const TileCoordinates& tile, int first_key) const {
+  ATTUNE_FN bool exponentiate_scores(Scores& score, float (&correction)[2], const TileCoordinates& tile,
+                                     int first_key) {
     if (block_needs_mask<BLOCK_N, kCausal>(group_row(tile), first_key, params.seqlen_kv, params.diagonal)) {
       const int warp_row = group_row(tile) + 16 * (warp_index() % 4);
       apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);

@@ -30,7 +30,8 @@ struct FlashFwdSm90Layout {
     return consumers > 1 && panels(head_dim) <= 2 && panels(head_dim_v) <= 2;
   }
   constexpr bool stages_output() const { return stages_output(consumers, head_dim, head_dim_v); }
-  // Where they are more than one, the next tile's Q comes while this one's O goes. Three: and yet another's.
+  // Where they are more than one, the next tile's Q comes while this one's O goes. With three the Q of a tile
+  // of one step does not wait for that either.
   constexpr int row_slots() const {
     if (!stages_output() || persistent == 0) return 1;
     constexpr int kBlockBytes = 227 * 1024;  // what a block may have of sm_90
