@@ -269,9 +269,9 @@ ATTUNE_API attune_status attune_plan_get_match(attune_plan_t plan, attune_match*
  * of backward, with "; " between. Lives as long as the plan. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_config(attune_plan_t plan, const char** config);
 
-/* A hash of all that decides the bits of the plan's results: configs, compiled images, which lengths take
- * which, and device. Plans of equal fingerprints, in whatever process, give equal bits for equal inputs (and
- * a workspace for all or none); compare it between ranks or runs. Since 0.1. */
+/* A hash of all that decides the bits of the plan's results: configs, images, which lengths take which, how
+ * keys are divided, device. Plans of equal fingerprints, in whatever process, give equal bits for equal
+ * inputs (and a workspace for all or none); compare it between ranks or runs. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_fingerprint(attune_plan_t plan, uint64_t* fingerprint);
 
 /* One tensor, for ever: address of element [0, 0, 0, 0] and strides of (batch, head, row, column) in
