@@ -1,11 +1,10 @@
 // flash_decode: the forward pass of attention where few query rows meet many keys, as in decoding.
 //
-//                 keys ->  a split of them for each block, of which its warps take BLOCK_N in turn
-//               +----------------------+----------------------+--------
-//  packed rows  | warp 0 | warp 1 | .. | warp 0 | warp 1 | .. |  ..      a warp: S = Q · K^T, P = exp(S -
-//  max), BLOCK_M      |        split 0       |        split 1       |                  O = O · correction + P
-//  · V
-//               +----------------------+----------------------+--------
+//                keys ->  a split of them for each block, of which its warps take BLOCK_N in turn
+//              +--------+--------+----+--------+--------+----+------
+//  packed rows | warp 0 | warp 1 | .. | warp 0 | warp 1 | .. |  ..      a warp:  S = Q * K^T
+//  (BLOCK_M)   |         split 0      |         split 1      |                   P = exp(S - max)
+//              +--------+--------+----+--------+--------+----+------             O = O * correction + P * V
 //
 // Time goes into bringing K and V, so that all is done for that. The query heads that share a kv head are
 // rows of one tile: K and V are read once for all of them. Each warp has a ring of STAGES slots of its own,

@@ -57,24 +57,19 @@ Tensor statistic_of(const char* name, const void* data, const Problem& capacity,
           .row_bytes = element};
 }
 
+Tensor workspace_of(const void* data, int64_t bytes) {
+  return {.name = "the workspace",
+          .data = reinterpret_cast<uintptr_t>(data),
+          .stride = {},
+          .count = {1, 1, 1},
+          .row_bytes = bytes};
+}
+
 // What backward writes to the workspace.
 Tensor row_terms_of(const Problem& capacity, const Arguments& arguments) {
   const auto element = static_cast<int>(size_of(statistics_dtype(capacity.dtype)));
-  return {
-      .name = "the workspace",
-      .data = reinterpret_cast<uintptr_t>(arguments.gradients->row_terms),
-      .stride = {},
-      .count = {1, 1, 1},
-      .row_bytes = RowTermsLayout::bytes(arguments.batch * capacity.heads_q, arguments.seqlen_q, element)};
-}
-
-// What forward's blocks leave for each other.
-Tensor workspace_of(const Arguments& arguments, size_t bytes) {
-  return {.name = "the workspace",
-          .data = reinterpret_cast<uintptr_t>(arguments.workspace),
-          .stride = {},
-          .count = {1, 1, 1},
-          .row_bytes = static_cast<int64_t>(bytes)};
+  return workspace_of(arguments.gradients->row_terms,
+                      RowTermsLayout::bytes(arguments.batch * capacity.heads_q, arguments.seqlen_q, element));
 }
 
 bool meet(const Row& a, const Row& b) {
@@ -133,7 +128,8 @@ Tensors tensors_of(const Problem& capacity, const Arguments& arguments, size_t w
   const Tensor o = tensor("o", arguments.o, of_q, dv);
   const Tensor lse = statistic_of("lse", arguments.lse, capacity, arguments);
   if (!arguments.gradients) {
-    tensors.outputs = {o, lse, workspace_of(arguments, workspace_bytes)};
+    // Blocks leave their parts there for each other.
+    tensors.outputs = {o, lse, workspace_of(arguments.workspace, static_cast<int64_t>(workspace_bytes))};
     return tensors;
   }
   const GradientArguments& gradients = *arguments.gradients;

@@ -133,7 +133,7 @@ attune_status attune_plan_execute(attune_plan_t plan, const attune_attention_arg
 attune_status attune_workspace_init(attune_plan_t plan, void* workspace, size_t workspace_bytes,
                                     struct CUstream_st* stream) {
   return plan_boundary(plan, [&](const Executable& known) {
-    check_workspace(known.workspace_bytes(), workspace, workspace_bytes);
-    if (known.workspace_bytes() > 0) known.prepare_workspace(workspace, stream);
+    check_workspace(known, workspace, workspace_bytes);
+    if (workspace) known.prepare_workspace(workspace, stream);
   });
 }

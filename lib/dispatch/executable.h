@@ -25,6 +25,7 @@ class Executable {
   // False: execute does without a workspace, too, only slower.
   virtual bool needs_workspace() const { return workspace_bytes() > 0; }
   // Makes memory that holds anything, as after an execute that failed half way, a workspace, on `stream`.
+  // `workspace` is not null, and large enough.
   virtual void prepare_workspace(void* /*workspace*/, Stream /*stream*/) const {}
 
   // Checks and computes, or has it computed on `stream`. `args` is already widened to this version's struct.

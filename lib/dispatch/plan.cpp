@@ -24,17 +24,21 @@ uint64_t number_of(const std::string& digits) {
   return number;
 }
 
-// How keys are divided among blocks is part of the result's bits.
-std::string_view split_rule_of(const KernelTable& table) {
+// How keys are divided among blocks is part of the result's bits: for the batch and queries of each execute,
+// or, with one config for all lengths, for those of the capacity.
+std::string split_rule_of(const KernelTable& table, const Problem& capacity) {
   for (const PlannedKernel& kernel : table.kernels) {
-    if (kernel.family->split_rule() != "none") return kernel.family->split_rule();
+    const std::string_view rule = kernel.family->split_rule();
+    if (rule == "none") continue;
+    return capacity.single_config ? fmt::format("{} for {} x {}", rule, capacity.batch, capacity.seqlen_q)
+                                  : std::string(rule);
   }
   return "none";
 }
 
-uint64_t fingerprint_of(const KernelTable& table, const Backend& backend) {
-  std::string text =
-      fmt::format("{}\nsplit {}\n", device_key(backend.name(), backend.device()), split_rule_of(table));
+uint64_t fingerprint_of(const KernelTable& table, const Problem& capacity, const Backend& backend) {
+  std::string text = fmt::format("{}\nsplit {}\n", device_key(backend.name(), backend.device()),
+                                 split_rule_of(table, capacity));
   for (const PlannedKernel& kernel : table.kernels) {
     text += fmt::format("{} {}\n", text_of(kernel), kernel.image_hash);
     if (kernel.fallback)
@@ -86,7 +90,7 @@ Plan::Plan(Problem capacity, KernelTable table, Backend& backend, PlanOrigin ori
       backend_(backend),
       origin_(origin),
       config_text_(text_of(table_.kernels.at(0))),
-      fingerprint_(fingerprint_of(table_, backend)),
+      fingerprint_(fingerprint_of(table_, capacity_, backend)),
       workspace_bytes_(workspace_bytes_of(table_, capacity_)),
       packed_(is_stage_of_backward(capacity_.operation) ? nullptr : std::make_unique<PackedLaunches>()) {}
 

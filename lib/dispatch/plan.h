@@ -65,8 +65,8 @@ class Plan final : public Executable {
   const KernelTable& table() const { return table_; }
   Match match() const override { return origin_.match; }  // of stages the least
   bool is_fresh() const { return origin_.fresh; }         // all stages
-  // Of configs, images, length classes and device: plans of equal fingerprints give equal bits for equal
-  // inputs.
+  // Of configs, images, length classes, device and how keys are divided: plans of equal fingerprints give
+  // equal bits for equal inputs.
   uint64_t fingerprint() const override { return fingerprint_; }
   // For backward's row terms, or what blocks of forward that share keys leave for each other.
   size_t workspace_bytes() const override { return workspace_bytes_; }

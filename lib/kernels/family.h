@@ -135,7 +135,8 @@ class Family {
   virtual LaunchShape launch_shape(const Problem& problem, const Config& config) const = 0;
   // Bytes of workspace that any launch within this capacity takes. It may hold anything before.
   virtual size_t workspace_bytes(const Problem&, const LaunchShape&) const { return 0; }
-  // How keys are divided among blocks: part of what decides a result's bits.
+  // How keys are divided among blocks: part of what decides a result's bits. With one config for all lengths
+  // it may look at the capacity's batch and queries, never at those of a launch.
   virtual std::string_view split_rule() const { return "none"; }
   // Packs a launch for these arguments; allocates nothing. False when the config's kernel cannot take them:
   // then that of its fallback can.

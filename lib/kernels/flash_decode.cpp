@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quotient_up.h"
 #include "flash_decode.layout.h"
 #include "flash_decode.params.h"
 #include "kernels/families.h"
@@ -28,10 +29,6 @@ FlashDecodeLayout layout_of(const Problem& problem, const Config& config) {
 PartialResultsLayout partial_of(const Problem& problem, int64_t rows) {
   return {.rows = static_cast<int>(rows),
           .columns = FlashDecodeLayout::padded(static_cast<int>(problem.head_dim_v))};
-}
-
-int64_t quotient_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
 }
 
 int64_t group_of(const Problem& problem) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "attention/partial_results.layout.h"
+#include "base/quotient_up.h"
 
 namespace attune {
 namespace {
@@ -15,10 +16,6 @@ constexpr int64_t kMostRounds = 4;
 
 // One block reads what all splits of its rows have left, at some 50 GB/s: 5 µs.
 constexpr int64_t kMostBytesPutTogether = 256 << 10;
-
-int64_t quotient_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // Splits that fill `rounds` rounds of the device's places at best; 0: the tiles alone are more.
 int64_t splits_within(const KeysToSplit& work, int64_t rounds, int64_t most) {

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
+#include "base/quotient_up.h"
 #include "kernels/divisor.h"
 
 namespace attune {
 namespace {
-
-int64_t quotient_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // Heads of a section: about as many as L2 holds, such that pairs of rounds are full but for a few percent;
 // where there is no such number, all.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -49,15 +50,20 @@ class LocalTrialRunner final : public TrialRunner {
 
   void time(std::span<Trial* const> trials, Deadline deadline) override {
     const TimingScratch scratch(backend_, problem_);
+    // One for all: they run one after the other, and none minds what another has left there.
+    size_t workspace_bytes = 0;
+    for (const Trial* trial : trials) {
+      const Candidate& candidate = trial->candidate;
+      workspace_bytes = std::max(
+          workspace_bytes, ScratchWorkspace::bytes(backend_, *candidate.family, problem_, candidate.config));
+    }
+    const ScratchWorkspace workspace(backend_, workspace_bytes);
+    Arguments arguments = scratch.arguments();
+    arguments.workspace = workspace.data();
     std::vector<Launch> launches(trials.size());
     std::vector<TimedLaunch> timed;
-    std::vector<std::unique_ptr<ScratchWorkspace>> workspaces;
     for (size_t i = 0; i < trials.size(); ++i) {
       const Candidate& candidate = trials[i]->candidate;
-      workspaces.push_back(
-          std::make_unique<ScratchWorkspace>(backend_, *candidate.family, problem_, candidate.config));
-      Arguments arguments = scratch.arguments();
-      arguments.workspace = workspaces.back()->data();
       candidate.family->pack(problem_, candidate.config, arguments, backend_.tensor_maps(), launches[i],
                              backend_.device().multiprocessors);
       timed.push_back({modules_.at(key_of(*trials[i])).get(), &launches[i]});

@@ -1,4 +1,4 @@
-// ScratchWorkspace: the workspace of one candidate, in scratch memory.
+// ScratchWorkspace: a workspace of candidates that are tried, in scratch memory.
 #pragma once
 
 #include <vector>
@@ -11,23 +11,25 @@ namespace attune {
 
 class ScratchWorkspace {
  public:
-  // Full of NaNs: what a kernel has not written itself must not be used.
-  ScratchWorkspace(Backend& backend, const Family& family, const Problem& problem, const Config& config)
-      : buffer_(backend, bytes_of(backend, family, problem, config)) {
-    const std::vector<std::byte> bytes(buffer_.bytes(), std::byte{0xff});
-    if (!bytes.empty()) backend.copy(buffer_.data(), bytes.data(), bytes.size());
-  }
-
-  void* data() const { return buffer_.data(); }
-
- private:
-  static size_t bytes_of(const Backend& backend, const Family& family, const Problem& problem,
-                         const Config& config) {
+  // What a config's launches of the problem take.
+  static size_t bytes(const Backend& backend, const Family& family, const Problem& problem,
+                      const Config& config) {
     LaunchShape shape = family.launch_shape(problem, config);
     shape.multiprocessors = backend.device().multiprocessors;
     return family.workspace_bytes(problem, shape);
   }
 
+  // Full of NaNs: what a kernel has not written itself must not be used.
+  ScratchWorkspace(Backend& backend, size_t bytes) : buffer_(backend, bytes) {
+    const std::vector<std::byte> nans(bytes, std::byte{0xff});
+    if (bytes > 0) backend.copy(buffer_.data(), nans.data(), bytes);
+  }
+  ScratchWorkspace(Backend& backend, const Family& family, const Problem& problem, const Config& config)
+      : ScratchWorkspace(backend, bytes(backend, family, problem, config)) {}
+
+  void* data() const { return buffer_.data(); }
+
+ private:
   DeviceBuffer buffer_;
 };
 

@@ -7,6 +7,7 @@
 #include "problem/bucket.h"
 #include "tune/compile_queue.h"
 #include "tune/known_crashes.h"
+#include "tune/scratch_workspace.h"
 #include "tune/timing_scratch.h"
 #include "tune/trial_record.h"
 
@@ -169,21 +170,36 @@ class TuneRun {
   size_t total_ = 0;
 };
 
+// Scratch memory of a race: the problem's tensors, and the workspace that the candidates take turns at.
+int64_t race_bytes(const Problem& timed, const Backend& backend, const std::vector<Trial>& trials) {
+  size_t workspace = 0;
+  for (const Trial& trial : trials) {
+    const Candidate& candidate = trial.candidate;
+    if (trial.outcome != Outcome::ok) continue;
+    workspace =
+        std::max(workspace, ScratchWorkspace::bytes(backend, *candidate.family, timed, candidate.config));
+  }
+  int64_t bytes = TimingScratch::bytes(timed);
+  return __builtin_add_overflow(bytes, workspace, &bytes) ? INT64_MAX : bytes;
+}
+
 // The problem that is timed for `problem`: itself, or with fewer sequences and then fewer heads where scratch
 // memory is bounded. As long as whole waves of equal tiles remain, the candidates' order stays.
-Problem timing_problem(const Problem& problem, const Backend& backend, const TuneOptions& options) {
+Problem timing_problem(const Problem& problem, const Backend& backend, const std::vector<Trial>& trials,
+                       const TuneOptions& options) {
   const auto free = static_cast<int64_t>(std::min<size_t>(backend.free_bytes(), INT64_MAX));
   const int64_t limit = options.scratch_bytes > 0 ? std::min(options.scratch_bytes, free) : free;
+  const auto need = [&](const Problem& smaller) { return race_bytes(smaller, backend, trials); };
   Problem timed = problem;
-  while (TimingScratch::bytes(timed) > limit && timed.batch > 1)
+  while (need(timed) > limit && timed.batch > 1)
     timed.batch = (timed.batch + 1) / 2;
-  while (TimingScratch::bytes(timed) > limit && timed.heads_kv % 2 == 0) {
+  while (need(timed) > limit && timed.heads_kv % 2 == 0) {
     timed.heads_kv /= 2;
     timed.heads_q /= 2;
   }
-  if (const int64_t need = TimingScratch::bytes(timed); need > limit) {
+  if (const int64_t bytes = need(timed); bytes > limit) {
     fail(ATTUNE_ERROR_OUT_OF_MEMORY, "tuning {} needs {} bytes of scratch memory, {} are allowed ({} free)",
-         describe(timed), need, limit, free);
+         describe(timed), bytes, limit, free);
   }
   return timed;
 }
@@ -268,7 +284,7 @@ TuneReport tune(const Problem& problem, const TuneResources& resources, const Tu
   Backend& backend = resources.backend;
   TuneRun run(problem, options);
   run.report().trials = make_trials(problem, backend.device(), options);
-  const Problem timed = run.report().timed = timing_problem(problem, backend, options);
+  const Problem timed = run.report().timed = timing_problem(problem, backend, run.report().trials, options);
 
   const std::string device = device_key(backend.name(), backend.device());
   const std::string bucket = bucket_key(problem, backend.device().multiprocessors);

@@ -142,7 +142,7 @@ TEST_CASE("scales", "[simt]") {
   bench.check_refused(kUnsupported, {"scale = -1"}, [](Args& a) { a.scale = -1; });
 }
 
-TEST_CASE("workspaces: none is needed yet, but one that is given must be aligned", "[simt]") {
+TEST_CASE("a workspace that is given where none is needed must be aligned all the same", "[simt]") {
   const Bench bench;
   size_t bytes = 99;
   REQUIRE(attune_plan_get_workspace_size(bench.plan(), &bytes) == ATTUNE_OK);

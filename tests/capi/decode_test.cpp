@@ -77,6 +77,8 @@ TEST_CASE("decoding does without a workspace, too, with the same arguments as be
   const Decoding decoding(shared_context());
   const Forward forward(shared_context(), decode_desc(), kCapacity);
   const Forward::Result with = decoding.run(forward, decoding.memory->data());
+  // Nor is there anything to prepare then: callers of forward plans that have no workspace work as they are.
+  CHECK(attune_workspace_init(decoding.plan.get(), nullptr, 0, nullptr) == ATTUNE_OK);
   const Forward::Result without = decoding.run(forward, nullptr);
   CHECK(same_bits(decoding.run(forward, nullptr), without));
   CHECK(same_bits(decoding.run(forward, decoding.memory->data()), with));
@@ -95,8 +97,8 @@ TEST_CASE("a workspace for decoding that is given is large enough and aligned", 
               ATTUNE_ERROR_WORKSPACE, {"are needed"});
   check_fails(attune_plan_execute(decoding.plan.get(), &args, memory + 16, decoding.bytes, nullptr),
               ATTUNE_ERROR_WORKSPACE, {"256"});
-  check_fails(attune_workspace_init(decoding.plan.get(), nullptr, 0, nullptr), ATTUNE_ERROR_WORKSPACE,
-              {"are needed"});
+  check_fails(attune_workspace_init(decoding.plan.get(), memory, decoding.bytes - 1, nullptr),
+              ATTUNE_ERROR_WORKSPACE, {"are needed"});
 }
 
 TEST_CASE("threads decode at once, each with its own workspace", "[simt]") {
@@ -131,19 +133,68 @@ TEST_CASE("ATTUNE_CHECK sees a workspace for decoding that overlaps a tensor", "
       ATTUNE_ERROR_INVALID_ARGUMENT, {"o and the workspace overlap"});
 }
 
-TEST_CASE("with one config for all lengths decoding gives a sequence the same bits in any batch", "[simt]") {
+namespace {
+
+// As many sequences as leave each place of the emulated device one tile, or a few, whose keys are divided.
+constexpr Forward::Shape kFull{60, 1, 520}, kOne{1, 1, 520};
+
+attune_attention_desc full_desc(uint64_t flags) {
   attune_attention_desc desc = decode_desc();
-  desc.flags = ATTUNE_PLAN_SINGLE_CONFIG;
+  desc.heads_q = desc.heads_kv = 8;
+  desc.max_batch = kFull.batch;
+  desc.max_seqlen_q = kFull.seqlen_q;
+  desc.max_seqlen_kv = kFull.seqlen_kv;
+  desc.flags = flags;
+  return desc;
+}
+
+// Whether the first of many sequences has the same bits when it is alone.
+bool same_alone(uint64_t flags) {
+  const attune_attention_desc desc = full_desc(flags);
   const PlanHandle plan = make_plan(shared_context(), desc);
   size_t bytes = 0;
   REQUIRE(attune_plan_get_workspace_size(plan.get(), &bytes) == ATTUNE_OK);
+  REQUIRE(bytes > 0);
   const DeviceMemory memory(shared_context(), bytes);
   REQUIRE(attune_workspace_init(plan.get(), memory.data(), bytes, nullptr) == ATTUNE_OK);
-  const Forward forward(shared_context(), desc, kCapacity);
+  const Forward forward(shared_context(), desc, kFull);
   attune_attention_args args = forward.args();
   REQUIRE(attune_plan_execute(plan.get(), &args, memory.data(), bytes, nullptr) == ATTUNE_OK);
-  const Forward::Result both = forward.read();
-  args.batch = 1;  // the first sequence again, over its result
+  const Forward::Result all = forward.read();
+  args.batch = kOne.batch;  // again, over its result
   REQUIRE(attune_plan_execute(plan.get(), &args, memory.data(), bytes, nullptr) == ATTUNE_OK);
-  CHECK(same_bits(forward.read(), both));
+  return same_bits(forward.read(), all);
+}
+
+// The config, and the hash.
+std::pair<std::string, uint64_t> fingerprint_of(const attune_attention_desc& desc) {
+  const PlanHandle plan = make_plan(shared_context(), desc);
+  const char* config = nullptr;
+  uint64_t fingerprint = 0;
+  REQUIRE(attune_plan_get_config(plan.get(), &config) == ATTUNE_OK);
+  REQUIRE(attune_plan_get_fingerprint(plan.get(), &fingerprint) == ATTUNE_OK);
+  return {config, fingerprint};
+}
+
+}  // namespace
+
+TEST_CASE("with one config for all lengths decoding gives a sequence the same bits in any batch", "[simt]") {
+  CHECK(same_alone(ATTUNE_PLAN_SINGLE_CONFIG));
+  CHECK_FALSE(same_alone(0));  // fewer blocks share keys where there are more sequences
+}
+
+TEST_CASE("where the capacity decides how keys are divided, it is part of the fingerprint", "[simt]") {
+  const auto fingerprints = [](uint64_t flags) {
+    attune_attention_desc fewer = full_desc(flags), longer = fewer;
+    --fewer.max_batch;
+    ++longer.max_seqlen_kv;  // decides nothing: the keys of each execute do
+    const auto full = fingerprint_of(full_desc(flags)), of_fewer = fingerprint_of(fewer);
+    REQUIRE(of_fewer.first == full.first);
+    CHECK(fingerprint_of(longer) == full);
+    return std::pair(full.second, of_fewer.second);
+  };
+  const auto [pinned, pinned_fewer] = fingerprints(ATTUNE_PLAN_SINGLE_CONFIG);
+  CHECK(pinned != pinned_fewer);
+  const auto [free, free_fewer] = fingerprints(0);
+  CHECK(free == free_fewer);
 }

@@ -5,6 +5,7 @@
 #include "support/catch.h"
 #include "support/caught.h"
 #include "support/tuning_bench.h"
+#include "tune/scratch_workspace.h"
 #include "tune/timing_scratch.h"
 
 using namespace attune;
@@ -191,6 +192,32 @@ TEST_CASE("where scratch memory is bounded, a smaller problem is timed and says 
                            describe(few_heads), need)});
   bench.backend.free_memory = SIZE_MAX;  // unbounded
   CHECK(timed(0) == problem);
+}
+
+TEST_CASE("the workspace that candidates take turns at counts as scratch memory, once") {
+  TuningBench bench;
+  bench.backend.script.otherwise.fault = Fault::does_not_compile;  // what is timed is known before
+  Problem problem = kSmallAttention;
+  problem.batch = 2, problem.seqlen_q = 1, problem.seqlen_kv = 2048;
+  const auto workspace_of = [&](const Problem& timed) {
+    size_t most = 0, decoders = 0;
+    for (const Candidate& candidate : enumerate_candidates(timed, bench.backend.spec, {})) {
+      if (!candidate.verdict.fits) continue;
+      const size_t bytes = ScratchWorkspace::bytes(bench.backend, *candidate.family, timed, candidate.config);
+      most = std::max(most, bytes);
+      decoders += bytes > 0;
+    }
+    CHECK(decoders > 1);
+    return static_cast<int64_t>(most);
+  };
+  const auto timed = [&](int64_t scratch_bytes) {
+    return bench.tune(problem, {.force = true, .scratch_bytes = scratch_bytes}).timed;
+  };
+  const int64_t need = TimingScratch::bytes(problem) + workspace_of(problem);
+  CHECK(timed(need) == problem);
+  Problem one_sequence = problem;
+  one_sequence.batch = 1;
+  CHECK(timed(need - 1) == one_sequence);
 }
 
 TEST_CASE("where times mean nothing, each candidate is timed once") {

@@ -209,7 +209,7 @@ typedef enum attune_mask ATTUNE_ENUM_TYPE {
 } attune_mask;
 
 /* Bits of attune_attention_desc.flags. */
-#define ATTUNE_PLAN_SINGLE_CONFIG UINT64_C(1) /* one config for all lengths: bits do not depend on them */
+#define ATTUNE_PLAN_SINGLE_CONFIG UINT64_C(1) /* one for all lengths: the same bits in any batch */
 #define ATTUNE_PLAN_DETERMINISTIC \
   UINT64_C(2) /* bitwise repeatable; both passes are, in this version, anyway */
 
@@ -258,7 +258,7 @@ ATTUNE_API attune_status attune_plan_create(attune_plan_t* plan, attune_context_
 /* Destroys the plan; executions must be complete. NULL is allowed. Since 0.1. */
 ATTUNE_API void attune_plan_destroy(attune_plan_t plan);
 
-/* Bytes of device memory that execute needs, for every length up to capacity; constant for the plan's life;
+/* Bytes of device memory that execute takes, for every length up to capacity; constant for the plan's life;
  * 0 is possible. Errors of this and of the next three: INVALID_ARGUMENT, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_workspace_size(attune_plan_t plan, size_t* bytes);
 
@@ -269,9 +269,9 @@ ATTUNE_API attune_status attune_plan_get_match(attune_plan_t plan, attune_match*
  * of backward, with "; " between. Lives as long as the plan. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_config(attune_plan_t plan, const char** config);
 
-/* A hash of all that decides the bits of the plan's results: configs, compiled images, which lengths take
- * which, and device. Plans of equal fingerprints, in whatever process, give equal bits for equal inputs (and
- * a workspace for all or none); compare it between ranks or runs. Since 0.1. */
+/* A hash of all that decides the bits of the plan's results: configs, images, which lengths take which, how
+ * keys are divided, device. Plans of equal fingerprints, in whatever process, give equal bits for equal
+ * inputs (and a workspace for all or none); compare it between ranks or runs. Since 0.1. */
 ATTUNE_API attune_status attune_plan_get_fingerprint(attune_plan_t plan, uint64_t* fingerprint);
 
 /* One tensor, for ever: address of element [0, 0, 0, 0] and strides of (batch, head, row, column) in
@@ -351,7 +351,7 @@ ATTUNE_API attune_status attune_plan_execute(attune_plan_t plan, const attune_at
                                              struct CUstream_st* stream);
 
 /* Prepares a workspace before its first execute and after a failed one; fresh memory serves as it is, too.
- * Errors: INVALID_ARGUMENT, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
+ * Takes NULL as execute does. Errors: INVALID_ARGUMENT, WORKSPACE, LAUNCH_FAILED, CONTEXT_LOST. Since 0.1. */
 ATTUNE_API attune_status attune_workspace_init(attune_plan_t plan, void* workspace, size_t workspace_bytes,
                                                struct CUstream_st* stream);
 
