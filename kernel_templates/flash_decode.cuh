@@ -73,7 +73,7 @@ constexpr int kM = BLOCK_M / 16;        // row fragments, the same for all warps
 constexpr int kN = BLOCK_N / 8;         // key tiles of a step
 constexpr int kTurn = WARPS * BLOCK_N;  // keys from a warp's step to its next
 constexpr int kQuads = kDimV / 4;       // of columns of a row: what a thread puts together at once
-constexpr bool kQInRegisters = kM * kDim <= 128;
+constexpr bool kQInRegisters = kLayout.q_in_registers();
 constexpr PartialResultsLayout kPartial{BLOCK_M, kDimV};
 static_assert(BLOCK_M % 16 == 0 && BLOCK_N % 16 == 0, "whole fragments of rows, whole k-steps of keys");
 static_assert(STAGES >= 2, "a slot is filled while another is used");

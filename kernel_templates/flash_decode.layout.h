@@ -23,6 +23,10 @@ struct FlashDecodeLayout {
   constexpr int k_row_chunks() const { return padded_dim() / 8; }
   constexpr int v_row_chunks() const { return padded_dim_v() / 8; }
 
+  // Row fragments of Q are kept in registers, where they are few.
+  constexpr int fragments() const { return block_m / 16; }
+  constexpr bool q_in_registers() const { return fragments() * padded_dim() <= 128; }
+
   constexpr int q_bytes() const { return 16 * block_m * k_row_chunks(); }
   constexpr int k_tile_bytes() const { return 16 * block_n * k_row_chunks(); }
   constexpr int slot_bytes() const { return k_tile_bytes() + 16 * block_n * v_row_chunks(); }

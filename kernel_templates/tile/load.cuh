@@ -5,6 +5,39 @@
 
 namespace attune {
 
+// Has the 16 bytes copied of chunk `chunk` of row `row`; what of it lies beyond COLUMNS, or in a row from
+// `valid_rows` on, is written as zero. EVERY_ROW: there are no rows to be left out.
+template <int COLUMNS, int PADDED, bool EVERY_ROW, typename T>
+ATTUNE_FN void copy_chunk(const Shared<T>& to, const Global<const T>& from, int row, int chunk,
+                          int valid_rows) {
+  if constexpr (EVERY_ROW && COLUMNS == PADDED) {
+    copy_async16(to, from);
+  } else {
+    int bytes = EVERY_ROW || row < valid_rows ? 16 : 0;
+    if constexpr (COLUMNS < PADDED) {
+      const int left = COLUMNS * static_cast<int>(sizeof(T)) - 16 * chunk;
+      if (left < bytes) bytes = left > 0 ? left : 0;
+    }
+    copy_async16(to, from, bytes);
+  }
+}
+
+// Copies a block element by element, for rows that start anywhere: elements `first`, `first` + STEP and so
+// on.
+template <int ROWS, int COLUMNS, int PADDED, int STEP, typename T, typename Tile>
+ATTUNE_FN void copy_elements(const Tile& tile, const Global<const T>& from, i64 stride, int valid_rows,
+                             int first) {
+  constexpr int kElements = Tile::kChunkElements;
+  ATTUNE_NO_UNROLL
+  for (int i = first; i < ROWS * PADDED; i += STEP) {
+    const int row = i / PADDED;
+    const int column = i % PADDED;
+    const bool valid = row < valid_rows && column < COLUMNS;
+    const T value = valid ? from.load(row * stride + column) : T{};
+    tile.chunk(row, column / kElements).store(column % kElements, value);
+  }
+}
+
 // Blocks of ROWS rows of COLUMNS elements, PADDED of them per row in shared memory, that all THREADS threads
 // of the block copy together. Each thread keeps its place in global memory, so that stepping from block to
 // block is one addition.
@@ -23,7 +56,7 @@ class TileLoader {
   // never read. Commit is the caller's.
   ATTUNE_FN void load(const Tile& tile, int valid_rows) const {
     if (!aligned_) {
-      copy_elements(tile, valid_rows);
+      copy_elements<ROWS, COLUMNS, PADDED, THREADS>(tile, place_, stride_, valid_rows, thread_index());
     } else if (valid_rows >= ROWS) {
       copy_chunks<true>(tile, valid_rows);
     } else {
@@ -57,29 +90,8 @@ class TileLoader {
       if constexpr (!kSameColumn)
         from = place_ + ((row - first_row()) * stride_ + (column - first_column()) * kElements);
       const Shared<T> to = kSameColumn ? cursor.at(i / kChunks, 0) : tile.chunk(row, column);
-      if constexpr (EVERY_ROW && COLUMNS == PADDED) {
-        copy_async16(to, from);
-      } else {
-        int bytes = EVERY_ROW || row < valid_rows ? 16 : 0;
-        if constexpr (COLUMNS < PADDED) {
-          const int left = COLUMNS * static_cast<int>(sizeof(T)) - 16 * column;
-          if (left < bytes) bytes = left > 0 ? left : 0;
-        }
-        copy_async16(to, from, bytes);
-      }
+      copy_chunk<COLUMNS, PADDED, EVERY_ROW>(to, from, row, column, valid_rows);
       if constexpr (kSameColumn) from = from + pass_stride;
-    }
-  }
-
-  // Element by element: for rows that start anywhere.
-  ATTUNE_FN void copy_elements(const Tile& tile, int valid_rows) const {
-    ATTUNE_NO_UNROLL
-    for (int i = thread_index(); i < ROWS * PADDED; i += THREADS) {
-      const int row = i / PADDED;
-      const int column = i % PADDED;
-      const bool valid = row < valid_rows && column < COLUMNS;
-      const T value = valid ? place_.load(row * stride_ + column) : T{};
-      tile.chunk(row, column / kElements).store(column % kElements, value);
     }
   }
 

@@ -1,7 +1,7 @@
 // Loading tiles by one warp: what tile/load.cuh does for a block, for warps that share nothing.
 #pragma once
 
-#include "tile/shared_tile.cuh"
+#include "tile/load.cuh"
 
 namespace attune {
 
@@ -23,7 +23,7 @@ class WarpLoader {
   // never read. Commit is the caller's.
   ATTUNE_FN void load(const Tile& tile, int valid_rows) const {
     if (!aligned_) {
-      copy_elements(tile, valid_rows);
+      copy_elements<ROWS, COLUMNS, PADDED, 32>(tile, place_, stride_, valid_rows, lane_index());
     } else if (kLanes < 32 && lane_index() >= kLanes) {
       return;
     } else if (valid_rows >= ROWS) {
@@ -58,29 +58,8 @@ class WarpLoader {
       const int row = first + lane_row();
       if (ROWS % kPassRows != 0 && row >= ROWS) break;
       const Shared<T> to = kByCursor ? cursor.at(first, 0) : tile.chunk(row, lane_chunk());
-      if constexpr (EVERY_ROW && COLUMNS == PADDED) {
-        copy_async16(to, from);
-      } else {
-        int bytes = EVERY_ROW || row < valid_rows ? 16 : 0;
-        if constexpr (COLUMNS < PADDED) {
-          const int left = COLUMNS * static_cast<int>(sizeof(T)) - 16 * lane_chunk();
-          if (left < bytes) bytes = left > 0 ? left : 0;
-        }
-        copy_async16(to, from, bytes);
-      }
+      copy_chunk<COLUMNS, PADDED, EVERY_ROW>(to, from, row, lane_chunk(), valid_rows);
       from = from + pass_stride;
-    }
-  }
-
-  // Element by element: for rows that start anywhere.
-  ATTUNE_FN void copy_elements(const Tile& tile, int valid_rows) const {
-    ATTUNE_NO_UNROLL
-    for (int i = lane_index(); i < ROWS * PADDED; i += 32) {
-      const int row = i / PADDED;
-      const int column = i % PADDED;
-      const bool valid = row < valid_rows && column < COLUMNS;
-      const T value = valid ? place_.load(row * stride_ + column) : T{};
-      tile.chunk(row, column / kElements).store(column % kElements, value);
     }
   }
 

@@ -91,9 +91,8 @@ class FlashDecode final : public Family {
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {
     const FlashDecodeLayout layout = layout_of(problem, config);
-    const int fragments = config.at("BLOCK_M") / 16;
-    const int queries = fragments * layout.padded_dim() <= 128 ? fragments * layout.padded_dim() / 4 : 0;
-    const int sums = fragments * (layout.padded_dim_v() + config.at("BLOCK_N")) / 2;
+    const int queries = layout.q_in_registers() ? layout.fragments() * layout.padded_dim() / 4 : 0;
+    const int sums = layout.fragments() * (layout.padded_dim_v() + layout.block_n) / 2;
     return {.shared_bytes = layout.shared_bytes(),
             .threads = 32 * config.at("WARPS"),
             .registers_per_thread = flash::registers_of(problem.dtype, sums + queries)};
@@ -175,7 +174,7 @@ double FlashDecode::predicted_seconds(const Problem& problem, const Config& conf
   const auto tiles = static_cast<double>(tiles_of(problem, problem.batch, problem.seqlen_q, shape.rows));
   const auto bytes_of_key = static_cast<double>(2 * (problem.head_dim + problem.head_dim_v));
   const FlashDecodeLayout layout = layout_of(problem, config);
-  const double stages = layout.stages, fragments = layout.block_m / 16.0;
+  const double stages = layout.stages, fragments = layout.fragments();
 
   const double in_flight =
       shape.blocks_per_multiprocessor * layout.warps * (stages - 1) * layout.slot_bytes();
