@@ -75,8 +75,11 @@ constexpr int kBlocks = FlashFwdSm90Layout::blocks(kConsumers, HEAD_DIM_V);  // 
 constexpr int kClaimedRegisters = kConsumers == 3 ? 160 : kConsumers == 2 ? 240 : kBlocks == 2 ? 232 : 0;
 constexpr int kN = BLOCK_N / 8;  // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
+constexpr bool kSkipsHidden = kCausal && kConsumers > 1;
 static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
 static_assert(kConsumers > 1 || TAKE_TURNS == 0, "one consumer has no one to take turns with");
+static_assert((BLOCK_M - kWarpgroupRows + BLOCK_N - 1) / BLOCK_N <= STAGES,
+              "hidden keys are passed over while the values of one step are held");
 static_assert(HEAD_DIM % 8 == 0 && HEAD_DIM_V % 8 == 0, "products take eight columns at a time");
 
 using Output = WarpgroupSum<FlashFwdSm90Layout::output_columns(HEAD_DIM_V)>;
@@ -99,34 +102,53 @@ struct Consumer {
   RowPosition at_q;  // the tile's slot. Its products are started all the sooner for knowing it all the while.
   RowPosition at_o;
   Position at_k, at_v;
+  RowGroup group;
   // Of the tile: outputs not yet divided by their sums, and the step whose P · V is the next to be started.
   Output output;
   Statistics rows;
   PackedScores<kN> probability;
 
   ATTUNE_FN Consumer(const FlashFwdSm90Params& params, const Memory& memory, int self)
-      : params(params), memory(memory), self(self), turns(memory.turns(), self) {}
+      : params(params), memory(memory), self(self), turns(memory.turns(), self), group{self} {}
 
   ATTUNE_FN void compute_tiles() {
     Walk walk(params.walk, static_cast<u32>(block_index()));
     TileCoordinates tile;
     if (!walk.next(tile)) return;
-    begin(tile);
+    Piece piece = piece_of(tile);
+    begin(piece);
     ATTUNE_NO_UNROLL
     for (;;) {
-      take_steps(tile);
-      TileCoordinates next = tile;
-      if (PERSISTENT == 0 || !walk.next(next)) break;
-      begin_beside_store(tile, next);
-      tile = next;
+      take_steps(piece);
+      if (PERSISTENT == 0 || !walk.next(tile)) break;
+      group.advance();
+      const Piece next = piece_of(tile);
+      begin_beside_store(piece, next);
+      piece = next;
     }
     start_values();
     warpgroup_wait<0>();
     pin(output.value);
-    store(tile);
+    store(piece);
   }
 
  private:
+  // What the consumer computes of a tile.
+  struct Piece {
+    TileCoordinates at;  // its 64 rows
+    int first_key;       // of its first step
+    int hidden_steps;    // of the tile, before that one: keys that other consumers' rows see
+  };
+  ATTUNE_FN Piece piece_of(const TileCoordinates& tile) const {
+    Piece piece = {{tile.first_row + group.first_row(), tile.head, tile.batch}, first_key_of(tile, params), 0};
+    if constexpr (kSkipsHidden) {
+      const int first_key = first_key_of_group(piece.at.first_row, piece.first_key, params);
+      piece.hidden_steps = (piece.first_key - first_key) / BLOCK_N;
+      piece.first_key = first_key;
+    }
+    return piece;
+  }
+
   // Scores of the next keys.
   ATTUNE_FN void start_step(Scores& score) const {
     memory.k_barriers().await_full(at_k);
@@ -164,17 +186,20 @@ struct Consumer {
   }
 
   // The first step of the first tile, beside which nothing runs.
-  ATTUNE_FN void begin(const TileCoordinates& tile) {
+  ATTUNE_FN void begin(const Piece& piece) {
     Scores score;
     memory.row_barriers(self).await_full(at_q);
+    pass_over_keys(piece.hidden_steps);
     start_step(score);
     warpgroup_wait<0>();
-    take_first_scores(score, tile);
+    take_first_scores(score, piece);
   }
   // The other steps of a tile. S of a step is started before P · V of the step before, and exponentiated
   // while that runs.
-  ATTUNE_FN void take_steps(const TileCoordinates& tile) {
-    int first_key = first_key_of(tile, params);
+  ATTUNE_FN void take_steps(const Piece& piece) {
+    pass_over_values(piece.hidden_steps);
+    int first_key = piece.first_key;
+    if (piece.at.first_row >= params.seqlen_q) first_key = pass_over_steps(first_key);
     ATTUNE_NO_UNROLL
     while (first_key > 0) {
       first_key -= BLOCK_N;
@@ -182,7 +207,7 @@ struct Consumer {
       float correction[2];
       start_both(score);
       release_keys(first_key == 0);
-      const bool moved = exponentiate_scores(score, correction, tile, first_key);
+      const bool moved = exponentiate_scores(score, correction, piece, first_key);
       await_values(first_key == 0);
       if (moved) scale_rows(output, correction);
       pack<Element>(probability, score);
@@ -191,29 +216,63 @@ struct Consumer {
   // From the last step of a tile to the first of the next, whose first product runs while rows are stored.
   // NOTE: that one is awaited here. Were it in flight from one turn of the loop to the next, ptxas would
   // await every product where it is started.
-  ATTUNE_FN void begin_beside_store(const TileCoordinates& tile, const TileCoordinates& next) {
+  ATTUNE_FN void begin_beside_store(const Piece& piece, const Piece& next) {
     Scores score;
     start_values();
+    pass_over_keys(next.hidden_steps);
     at_q.advance();
     memory.row_barriers(self).await_full(at_q);
     start_step(score);
     warpgroup_wait<1>();
     pin(output.value);
     release_values();
-    store(tile);
+    store(piece);
     warpgroup_wait<0>();
     take_first_scores(score, next);
   }
   // Finished scores of a tile's first step.
-  ATTUNE_FN void take_first_scores(Scores& score, const TileCoordinates& tile) {
+  ATTUNE_FN void take_first_scores(Scores& score, const Piece& piece) {
     float correction[2];
-    const int first_key = first_key_of(tile, params);
     pin(score[0]);
-    release_keys(first_key == 0);
+    release_keys(piece.first_key == 0);
     clear(output);
     clear(rows);
-    exponentiate_scores(score, correction, tile, first_key);
+    exponentiate_scores(score, correction, piece, piece.first_key);
     pack<Element>(probability, score);
+  }
+  // Hidden steps: the consumer only gives their slots back, keys before its first scores, values after them.
+  ATTUNE_FN void pass_over_keys(int steps) {
+    if constexpr (kSkipsHidden) {
+      ATTUNE_NO_UNROLL
+      for (; steps > 0; --steps) {
+        memory.k_barriers().await_full(at_k);
+        release_keys(false);
+      }
+    }
+  }
+  ATTUNE_FN void pass_over_values(int steps) {
+    if constexpr (kSkipsHidden) {
+      ATTUNE_NO_UNROLL
+      for (; steps > 0; --steps) {
+        if constexpr (TAKE_TURNS != 0) turns.await();
+        memory.v_barriers().await_full(at_v);
+        release_values();
+        if constexpr (TAKE_TURNS != 0) turns.pass();
+      }
+    }
+  }
+  // The steps after the first of rows beyond the last one, where nothing is stored. Returns the last one's key.
+  ATTUNE_FN int pass_over_steps(int first_key) {
+    ATTUNE_NO_UNROLL
+    for (; first_key > 0; first_key -= BLOCK_N) {
+      if constexpr (TAKE_TURNS != 0) turns.await();
+      memory.k_barriers().await_full(at_k);
+      release_keys(first_key == BLOCK_N);
+      memory.v_barriers().await_full(at_v);
+      release_values();
+      if constexpr (TAKE_TURNS != 0) turns.pass();
+    }
+    return 0;
   }
 
   // After the last scores of a tile its Q is done with, too; the mover knows by the O in its place, if there
@@ -227,14 +286,12 @@ struct Consumer {
     memory.v_barriers().release(at_v);
     at_v.advance();
   }
-  ATTUNE_FN int group_row(const TileCoordinates& tile) const {
-    return tile.first_row + kWarpgroupRows * self;
-  }
   // Scores become unnormalised probabilities. True when older outputs are to be multiplied with `correction`.
-  ATTUNE_FN bool exponentiate_scores(Scores& score, float (&correction)[2], const TileCoordinates& tile,
+  ATTUNE_FN bool exponentiate_scores(Scores& score, float (&correction)[2], const Piece& piece,
                                      int first_key) {
-    if (block_needs_mask<BLOCK_N, kCausal>(group_row(tile), first_key, params.seqlen_kv, params.diagonal)) {
-      const int warp_row = group_row(tile) + 16 * (warp_index() % 4);
+    const int first_row = piece.at.first_row;
+    if (block_needs_mask<BLOCK_N, kCausal>(first_row, first_key, params.seqlen_kv, params.diagonal)) {
+      const int warp_row = first_row + 16 * (warp_index() % 4);
       apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
     }
     const bool moved = raise_positive_maximum(score, rows, correction, params.scale_log2);
@@ -244,8 +301,8 @@ struct Consumer {
     return moved;
   }
 
-  ATTUNE_FN void store(const TileCoordinates& tile) {
-    const int warp_row = group_row(tile) + 16 * (warp_index() % 4);
+  ATTUNE_FN void store(const Piece& piece) {
+    const int warp_row = piece.at.first_row + 16 * (warp_index() % 4);
     quad_sum(rows.sum);
     float factor[2];
     ATTUNE_UNROLL
@@ -259,18 +316,18 @@ struct Consumer {
       at_o.advance();
     } else {
       store_rows<HEAD_DIM_V>(output, factor,
-                             output_row_of<Element>(params.o, tile.batch, tile.head, warp_row),
+                             output_row_of<Element>(params.o, piece.at.batch, piece.at.head, warp_row),
                              params.o.row_stride, params.seqlen_q - warp_row);
     }
     // NOTE: last. In straight code ptxas would await the product that runs meanwhile before it stores rows.
-    store_statistics(tile, warp_row);
+    store_statistics(piece.at, warp_row);
   }
   // Log-sum-exp of a thread's two rows.
-  ATTUNE_FN void store_statistics(const TileCoordinates& tile, int warp_row) const {
+  ATTUNE_FN void store_statistics(const TileCoordinates& at, int warp_row) const {
     if (params.lse == nullptr || lane_index() % 4 != 0) return;
     const Global<float> lse =
         Global<float>(static_cast<float*>(params.lse)) +
-        (static_cast<i64>(tile.batch) * params.walk.heads_q.value + tile.head) * params.seqlen_q;
+        (static_cast<i64>(at.batch) * params.walk.heads_q.value + at.head) * params.seqlen_q;
     ATTUNE_UNROLL
     for (int i = 0; i < 2; ++i) {
       const int row = warp_row + 8 * i + lane_index() / 4;
@@ -304,7 +361,7 @@ ATTUNE_KERNEL_BLOCKS(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + attune::kCon
       Producer producer{params, memory, {}, {}};
       producer.load_tiles();
     } else if (warp <= kConsumers) {
-      RowMover mover{params, memory, warp - 1, {}, {}};
+      RowMover mover(params, memory, warp - 1);
       mover.move_tiles();
     }
   } else {

@@ -68,6 +68,24 @@ ATTUNE_FN int first_key_of(const TileCoordinates& tile, const FlashFwdSm90Params
   return blocks > 1 ? (blocks - 1) * BLOCK_N : 0;
 }
 
+// The first key of the first step in which 64 rows of the tile, from `first_row` on, see any; rows beyond the
+// last one are as if they saw all that the tile sees.
+ATTUNE_FN int first_key_of_group(int first_row, int first_key_of_tile, const FlashFwdSm90Params& params) {
+  if (first_row >= params.seqlen_q) return first_key_of_tile;
+  const int blocks = visible_key_blocks<kWarpgroupRows, BLOCK_N, kCausal>(first_row, params.seqlen_q,
+                                                                          params.seqlen_kv, params.diagonal);
+  return blocks > 1 ? (blocks - 1) * BLOCK_N : 0;
+}
+
+// Which 64 rows of a tile are a consumer's. From tile to tile of a block they are others: the last of a tile
+// see more keys under a causal mask, or none are there.
+struct RowGroup {
+  int index;
+
+  ATTUNE_FN int first_row() const { return kWarpgroupRows * index; }
+  ATTUNE_FN void advance() { index = index + 1 == kConsumers ? 0 : index + 1; }
+};
+
 ATTUNE_FN void prefetch_maps(const FlashFwdSm90Params& params) {
   prefetch_map(params.q_map);
   prefetch_map(params.k_map);
@@ -131,6 +149,10 @@ struct RowMover {
   const Memory& memory;
   int consumer;
   RowPosition at_q, at_o;
+  RowGroup group_q, group_o;
+
+  ATTUNE_FN RowMover(const FlashFwdSm90Params& params, const Memory& memory, int consumer)
+      : params(params), memory(memory), consumer(consumer), group_q{consumer}, group_o{consumer} {}
 
   ATTUNE_FN void move_tiles() {
     Walk walk(params.walk, static_cast<u32>(block_index()));
@@ -163,16 +185,18 @@ struct RowMover {
   ATTUNE_FN void load_queries(const TileCoordinates& tile) {
     const Shared<u64> full = memory.row_barriers(consumer).full(at_q);
     mbarrier_expect(full, kLayout.q_tile_bytes());
-    copy_tile(memory.q(consumer, at_q.slot), params.q_map, full, tile.first_row + kWarpgroupRows * consumer,
+    copy_tile(memory.q(consumer, at_q.slot), params.q_map, full, tile.first_row + group_q.first_row(),
               tile.head, tile.batch);
     at_q.advance();
+    group_q.advance();
   }
   ATTUNE_FN void store_outputs(const TileCoordinates& tile) {
     mbarrier_wait(memory.o_full(consumer, at_o.slot), at_o.phase);
     start_store<HEAD_DIM_V>(params.o_map, memory.o(consumer, at_o.slot),
-                            tile.first_row + kWarpgroupRows * consumer, tile.head, tile.batch);
+                            tile.first_row + group_o.first_row(), tile.head, tile.batch);
     bulk_wait_read<0>();
     at_o.advance();
+    group_o.advance();
   }
 };
 

@@ -106,7 +106,7 @@ class FlashFwdSm90 final : public Family {
            longest_of_three = longest_step(problem, device, 3)](const Config& config) {
             const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);
             if (consumers == 1) return true;
-            return consumers == 3 ? block_n == longest_of_three : 3 * block_n >= 2 * longest_of_two;
+            return consumers == 3 ? 2 * block_n >= longest_of_three : 3 * block_n >= longest_of_two;
           }},
          {"a third tile in flight is for short rows and steps",
           [narrow](const Config& config) {

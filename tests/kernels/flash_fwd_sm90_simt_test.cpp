@@ -123,6 +123,22 @@ TEST_CASE("blocks of flash_fwd_sm90 on simt go on with other tiles", "[simt]") {
                           {widest, kernel_of(128, 80, 2, 1), {{130, 90}}}});
 }
 
+TEST_CASE("consumers of flash_fwd_sm90 on simt pass over steps in which their rows see no key", "[simt]") {
+  // More steps than slots; 8 rows of the last tile, so that two of its consumers have none.
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  Problem problem = problem_of(DType::bf16, 64, 64, Mask::causal);
+  problem.batch = 24;
+  Problem unmasked = problem;
+  unmasked.mask = Mask::none;
+  Problem wide = problem_of(DType::f16, 128, 128, Mask::causal_top_left);
+  check_flash_fwd(bench, {{problem, kernel_of(192, 64, 2, 1), {{392, 500}}},
+                          {problem, kernel_of(192, 80, 3), {{392, 300}}},
+                          {unmasked, kernel_of(192, 64, 2, 1), {{392, 500}}},
+                          {unmasked, kernel_of(128, 64, 2), {{264, 500}}},
+                          {wide, kernel_of(192, 64, 2, 0, 0), {{392, 500}}},
+                          {wide, kernel_of(128, 64, 2, 1), {{392, 500}}}});
+}
+
 TEST_CASE("flash_fwd_sm90 on simt touches the shared memory it asks for, to the last byte", "[simt]") {
   KernelBench bench = KernelBench::on_simt("sm_90a");
   auto& emulator = dynamic_cast<SimtBackend&>(bench.backend());
