@@ -102,53 +102,37 @@ struct Consumer {
   RowPosition at_q;  // the tile's slot. Its products are started all the sooner for knowing it all the while.
   RowPosition at_o;
   Position at_k, at_v;
-  RowGroup group;
   // Of the tile: outputs not yet divided by their sums, and the step whose P · V is the next to be started.
   Output output;
   Statistics rows;
   PackedScores<kN> probability;
 
   ATTUNE_FN Consumer(const FlashFwdSm90Params& params, const Memory& memory, int self)
-      : params(params), memory(memory), self(self), turns(memory.turns(), self), group{self} {}
+      : params(params), memory(memory), self(self), turns(memory.turns(), self) {}
 
   ATTUNE_FN void compute_tiles() {
-    Walk walk(params.walk, static_cast<u32>(block_index()));
-    TileCoordinates tile;
-    if (!walk.next(tile)) return;
-    Piece piece = piece_of(tile);
-    begin(piece);
+    Piece piece = begin();
     ATTUNE_NO_UNROLL
     for (;;) {
       take_steps(piece);
-      if (PERSISTENT == 0 || !walk.next(tile)) break;
-      group.advance();
-      const Piece next = piece_of(tile);
-      begin_beside_store(piece, next);
-      piece = next;
+      if (PERSISTENT == 0 || piece.is_last) break;
+      piece = begin_beside_store(piece);
     }
     start_values();
+    await_readers_of_q();
     warpgroup_wait<0>();
     pin(output.value);
     store(piece);
   }
 
  private:
-  // What the consumer computes of a tile.
-  struct Piece {
-    TileCoordinates at;  // its 64 rows
-    int first_key;       // of its first step
-    int hidden_steps;    // of the tile, before that one: keys that other consumers' rows see
-  };
-  ATTUNE_FN Piece piece_of(const TileCoordinates& tile) const {
-    Piece piece = {{tile.first_row + group.first_row(), tile.head, tile.batch}, first_key_of(tile, params), 0};
-    if constexpr (kSkipsHidden) {
-      const int first_key = first_key_of_group(piece.at.first_row, piece.first_key, params);
-      piece.hidden_steps = (piece.first_key - first_key) / BLOCK_N;
-      piece.first_key = first_key;
-    }
-    return piece;
+  // Of the tile whose Q is awaited here.
+  ATTUNE_FN Piece await_piece() const {
+    memory.row_barriers(self).await_full(at_q);
+    const Piece piece = Piece::read(memory.piece(self, at_q.slot));
+    return {uniform(piece.first_row), uniform(piece.head),         uniform(piece.batch),
+            uniform(piece.first_key), uniform(piece.hidden_steps), uniform(piece.is_last)};
   }
-
   // Scores of the next keys.
   ATTUNE_FN void start_step(Scores& score) const {
     memory.k_barriers().await_full(at_k);
@@ -186,20 +170,21 @@ struct Consumer {
   }
 
   // The first step of the first tile, beside which nothing runs.
-  ATTUNE_FN void begin(const Piece& piece) {
+  ATTUNE_FN Piece begin() {
     Scores score;
-    memory.row_barriers(self).await_full(at_q);
+    const Piece piece = await_piece();
     pass_over_keys(piece.hidden_steps);
     start_step(score);
     warpgroup_wait<0>();
     take_first_scores(score, piece);
+    return piece;
   }
   // The other steps of a tile. S of a step is started before P · V of the step before, and exponentiated
   // while that runs.
   ATTUNE_FN void take_steps(const Piece& piece) {
     pass_over_values(piece.hidden_steps);
     int first_key = piece.first_key;
-    if (piece.at.first_row >= params.seqlen_q) first_key = pass_over_steps(first_key);
+    if (piece.first_row >= params.seqlen_q) first_key = pass_over_steps(first_key);
     ATTUNE_NO_UNROLL
     while (first_key > 0) {
       first_key -= BLOCK_N;
@@ -216,19 +201,21 @@ struct Consumer {
   // From the last step of a tile to the first of the next, whose first product runs while rows are stored.
   // NOTE: that one is awaited here. Were it in flight from one turn of the loop to the next, ptxas would
   // await every product where it is started.
-  ATTUNE_FN void begin_beside_store(const Piece& piece, const Piece& next) {
+  ATTUNE_FN Piece begin_beside_store(const Piece& piece) {
     Scores score;
     start_values();
-    pass_over_keys(next.hidden_steps);
     at_q.advance();
-    memory.row_barriers(self).await_full(at_q);
+    const Piece next = await_piece();
+    pass_over_keys(next.hidden_steps);
     start_step(score);
+    await_readers_of_q();
     warpgroup_wait<1>();
     pin(output.value);
     release_values();
     store(piece);
     warpgroup_wait<0>();
     take_first_scores(score, next);
+    return next;
   }
   // Finished scores of a tile's first step.
   ATTUNE_FN void take_first_scores(Scores& score, const Piece& piece) {
@@ -261,7 +248,8 @@ struct Consumer {
       }
     }
   }
-  // The steps after the first of rows beyond the last one, where nothing is stored. Returns the last one's key.
+  // The steps after the first of rows beyond the last one, where nothing is stored. Returns the last one's
+  // key.
   ATTUNE_FN int pass_over_steps(int first_key) {
     ATTUNE_NO_UNROLL
     for (; first_key > 0; first_key -= BLOCK_N) {
@@ -289,7 +277,7 @@ struct Consumer {
   // Scores become unnormalised probabilities. True when older outputs are to be multiplied with `correction`.
   ATTUNE_FN bool exponentiate_scores(Scores& score, float (&correction)[2], const Piece& piece,
                                      int first_key) {
-    const int first_row = piece.at.first_row;
+    const int first_row = piece.first_row;
     if (block_needs_mask<BLOCK_N, kCausal>(first_row, first_key, params.seqlen_kv, params.diagonal)) {
       const int warp_row = first_row + 16 * (warp_index() % 4);
       apply_mask<kCausal>(score, warp_row, first_key, params.seqlen_kv, params.diagonal);
@@ -301,33 +289,36 @@ struct Consumer {
     return moved;
   }
 
+  // Outputs go where the tile's Q is, whose last scores every warp has by then: this waits for the slowest.
+  ATTUNE_FN void await_readers_of_q() const {
+    if constexpr (kStagesOutput) warpgroup_barrier();
+  }
   ATTUNE_FN void store(const Piece& piece) {
-    const int warp_row = piece.at.first_row + 16 * (warp_index() % 4);
+    const int warp_row = piece.first_row + 16 * (warp_index() % 4);
     quad_sum(rows.sum);
     float factor[2];
     ATTUNE_UNROLL
     for (int i = 0; i < 2; ++i)
       factor[i] = rows.sum[i] == 0 ? 0.0f : reciprocal_approximate(rows.sum[i]);
     if constexpr (kStagesOutput) {
-      warpgroup_barrier();  // no warp's products read the tile's Q any more
       pack_rows(memory.o(self, at_o.slot), output, factor);
       warp_barrier();
       if (lane_index() == 0) mbarrier_arrive(memory.o_full(self, at_o.slot));
       at_o.advance();
     } else {
       store_rows<HEAD_DIM_V>(output, factor,
-                             output_row_of<Element>(params.o, piece.at.batch, piece.at.head, warp_row),
+                             output_row_of<Element>(params.o, piece.batch, piece.head, warp_row),
                              params.o.row_stride, params.seqlen_q - warp_row);
     }
     // NOTE: last. In straight code ptxas would await the product that runs meanwhile before it stores rows.
-    store_statistics(piece.at, warp_row);
+    store_statistics(piece, warp_row);
   }
   // Log-sum-exp of a thread's two rows.
-  ATTUNE_FN void store_statistics(const TileCoordinates& at, int warp_row) const {
+  ATTUNE_FN void store_statistics(const Piece& piece, int warp_row) const {
     if (params.lse == nullptr || lane_index() % 4 != 0) return;
     const Global<float> lse =
         Global<float>(static_cast<float*>(params.lse)) +
-        (static_cast<i64>(at.batch) * params.walk.heads_q.value + at.head) * params.seqlen_q;
+        (static_cast<i64>(piece.batch) * params.walk.heads_q.value + piece.head) * params.seqlen_q;
     ATTUNE_UNROLL
     for (int i = 0; i < 2; ++i) {
       const int row = warp_row + 8 * i + lane_index() / 4;

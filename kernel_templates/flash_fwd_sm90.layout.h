@@ -4,9 +4,9 @@
 namespace attune {
 
 // Shared memory, from byte 0:
-//   rows [consumers][row slots][64] | K ring [stages][block_n] | V ring [stages][block_n] | barriers
-// A row slot holds the Q of a tile and then, where it is staged, its O. Tiles are in panels of 64 columns
-// (tile/shared_tile.cuh), the last of which may be partial.
+//   rows [consumers][row slots][64] | K ring [stages][block_n] | V ring [stages][block_n] | pieces | barriers
+// A row slot holds the Q of a tile and then, where it is staged, its O; its piece tells the consumer what it
+// computes. Tiles are in panels of 64 columns (tile/shared_tile.cuh), the last of which may be partial.
 struct FlashFwdSm90Layout {
   int head_dim;    // of q and k, a multiple of 8
   int head_dim_v;  // of v and o, too
@@ -35,9 +35,9 @@ struct FlashFwdSm90Layout {
   constexpr int row_slots() const {
     if (!stages_output() || persistent == 0) return 1;
     constexpr int kBlockBytes = 227 * 1024;  // what a block may have of sm_90
-    constexpr int kMostBarriers = 512;
+    constexpr int kMostOthers = 1024;        // barriers and pieces
     const int with_three = consumers * 3 * row_slot_bytes() + stages * (k_tile_bytes() + v_tile_bytes());
-    return with_three + kMostBarriers <= kBlockBytes ? 3 : 2;
+    return with_three + kMostOthers <= kBlockBytes ? 3 : 2;
   }
 
   constexpr int q_tile_bytes() const { return 128 * 64 * panels(head_dim); }
@@ -53,10 +53,14 @@ struct FlashFwdSm90Layout {
   }
   constexpr int k_offset(int slot) const { return rows_offset(consumers, 0) + slot * k_tile_bytes(); }
   constexpr int v_offset(int slot) const { return k_offset(stages) + slot * v_tile_bytes(); }
+  static constexpr int piece_bytes() { return 24; }
+  constexpr int piece_offset(int consumer, int slot) const {
+    return v_offset(stages) + (consumer * row_slots() + slot) * piece_bytes();
+  }
   // Of each row slot: Q is there, it is empty, O is there. Of each K and V slot: full, empty. And one for
   // each consumer's turn.
   constexpr int row_barriers_offset(int consumer) const {
-    return v_offset(stages) + 24 * row_slots() * consumer;
+    return piece_offset(consumers, 0) + 24 * row_slots() * consumer;
   }
   constexpr int k_barriers_offset() const { return row_barriers_offset(consumers); }
   constexpr int v_barriers_offset() const { return k_barriers_offset() + 16 * stages; }

@@ -17,6 +17,30 @@ using RowPosition = RingPosition<kLayout.row_slots()>;
 using RowBarriers = RingBarriers<kLayout.row_slots()>;
 using Walk = TileWalk<BLOCK_M, kCausal, PERSISTENT != 0>;
 
+// What a consumer computes of a tile: 64 rows, from the last step in which any of them sees a key. Its row
+// mover, who has the time, works it out and leaves it beside the Q.
+struct Piece {
+  int first_row;
+  int head;
+  int batch;
+  int first_key;     // of the first step
+  int hidden_steps;  // of the tile, before that one: for rows of other consumers
+  int is_last;       // of the block
+
+  ATTUNE_FN void write(Shared<int> place) const {
+    place.store(0, first_row);
+    place.store(1, head);
+    place.store(2, batch);
+    place.store(3, first_key);
+    place.store(4, hidden_steps);
+    place.store(5, is_last);
+  }
+  ATTUNE_FN static Piece read(Shared<int> place) {
+    return {place.load(0), place.load(1), place.load(2), place.load(3), place.load(4), place.load(5)};
+  }
+};
+static_assert(sizeof(Piece) == FlashFwdSm90Layout::piece_bytes());
+
 struct Memory {
   Shared<Element> start;
 
@@ -39,6 +63,11 @@ struct Memory {
   ATTUNE_FN Barriers k_barriers() const { return {start.as<u64>() + kLayout.k_barriers_offset() / 8}; }
   ATTUNE_FN Barriers v_barriers() const { return {start.as<u64>() + kLayout.v_barriers_offset() / 8}; }
   ATTUNE_FN Shared<u64> turns() const { return start.as<u64>() + kLayout.turns_offset() / 8; }
+  ATTUNE_FN Shared<int> piece(int consumer, int slot) const {
+    constexpr int kWords = kLayout.piece_bytes() / 4;
+    return start.as<int>() +
+           (kLayout.piece_offset(0, 0) / 4 + (consumer * kLayout.row_slots() + slot) * kWords);
+  }
 
   ATTUNE_FN void init_barriers() const {
     constexpr u32 kWarps = 4;  // of a warpgroup
@@ -76,15 +105,6 @@ ATTUNE_FN int first_key_of_group(int first_row, int first_key_of_tile, const Fla
                                                                           params.seqlen_kv, params.diagonal);
   return blocks > 1 ? (blocks - 1) * BLOCK_N : 0;
 }
-
-// Which 64 rows of a tile are a consumer's. From tile to tile of a block they are others: the last of a tile
-// see more keys under a causal mask, or none are there.
-struct RowGroup {
-  int index;
-
-  ATTUNE_FN int first_row() const { return kWarpgroupRows * index; }
-  ATTUNE_FN void advance() { index = index + 1 == kConsumers ? 0 : index + 1; }
-};
 
 ATTUNE_FN void prefetch_maps(const FlashFwdSm90Params& params) {
   prefetch_map(params.q_map);
@@ -149,54 +169,71 @@ struct RowMover {
   const Memory& memory;
   int consumer;
   RowPosition at_q, at_o;
-  RowGroup group_q, group_o;
+  // Tiles whose Q is asked for, and the next one.
+  Walk ahead;
+  TileCoordinates next;
+  bool has_next;
+  int group;  // which 64 rows of that one are the consumer's
 
   ATTUNE_FN RowMover(const FlashFwdSm90Params& params, const Memory& memory, int consumer)
-      : params(params), memory(memory), consumer(consumer), group_q{consumer}, group_o{consumer} {}
+      : params(params),
+        memory(memory),
+        consumer(consumer),
+        ahead(params.walk, static_cast<u32>(block_index())),
+        next{},
+        has_next(ahead.next(next)),
+        group(consumer) {}
 
   ATTUNE_FN void move_tiles() {
-    Walk walk(params.walk, static_cast<u32>(block_index()));
-    TileCoordinates tile;
     if constexpr (kStagesOutput) {
       // The Q of a tile goes where the O of another one has left. The first Q is there before others are
       // asked for, which would only be in the way of the first keys.
-      Walk ahead = walk;
-      if (!ahead.next(tile)) return;
-      load_queries(tile);
+      load_next();
       memory.row_barriers(consumer).await_full({});
       ATTUNE_NO_UNROLL
-      for (int slot = 1; slot < kLayout.row_slots() && ahead.next(tile); ++slot)
-        load_queries(tile);
+      for (int slot = 1; slot < kLayout.row_slots() && has_next; ++slot)
+        load_next();
       ATTUNE_NO_UNROLL
-      while (walk.next(tile)) {
-        store_outputs(tile);
-        if (ahead.next(tile)) load_queries(tile);
-      }
+      while (!store_outputs())
+        if (has_next) load_next();
     } else {
       ATTUNE_NO_UNROLL
-      while (walk.next(tile)) {
+      while (has_next) {
         memory.row_barriers(consumer).await_empty(at_q);
-        load_queries(tile);
+        load_next();
       }
     }
   }
 
  private:
-  ATTUNE_FN void load_queries(const TileCoordinates& tile) {
+  ATTUNE_FN Piece piece_of(const TileCoordinates& tile) const {
+    Piece piece = {tile.first_row + kWarpgroupRows * group, tile.head, tile.batch, 0, 0, 0};
+    const int first_key = first_key_of(tile, params);
+    piece.first_key = first_key_of_group(piece.first_row, first_key, params);
+    piece.hidden_steps = (first_key - piece.first_key) / BLOCK_N;
+    return piece;
+  }
+  ATTUNE_FN void load_next() {
+    Piece piece = piece_of(next);
+    has_next = ahead.next(next);
+    piece.is_last = !has_next;
+    piece.write(memory.piece(consumer, at_q.slot));
     const Shared<u64> full = memory.row_barriers(consumer).full(at_q);
     mbarrier_expect(full, kLayout.q_tile_bytes());
-    copy_tile(memory.q(consumer, at_q.slot), params.q_map, full, tile.first_row + group_q.first_row(),
-              tile.head, tile.batch);
+    copy_tile(memory.q(consumer, at_q.slot), params.q_map, full, piece.first_row, piece.head, piece.batch);
     at_q.advance();
-    group_q.advance();
+    // Next time it has other rows: the last of a tile see more keys under a causal mask, or none are there.
+    group = group + 1 == kConsumers ? 0 : group + 1;
   }
-  ATTUNE_FN void store_outputs(const TileCoordinates& tile) {
+  // True when it was the last.
+  ATTUNE_FN bool store_outputs() {
     mbarrier_wait(memory.o_full(consumer, at_o.slot), at_o.phase);
-    start_store<HEAD_DIM_V>(params.o_map, memory.o(consumer, at_o.slot),
-                            tile.first_row + group_o.first_row(), tile.head, tile.batch);
+    const Piece piece = Piece::read(memory.piece(consumer, at_o.slot));
+    start_store<HEAD_DIM_V>(params.o_map, memory.o(consumer, at_o.slot), piece.first_row, piece.head,
+                            piece.batch);
     bulk_wait_read<0>();
     at_o.advance();
-    group_o.advance();
+    return piece.is_last != 0;
   }
 };
 

@@ -9,6 +9,9 @@ ATTUNE_FN int warpgroup_index() {
   return thread_index() / 128;
 }
 
+ATTUNE_FN int uniform(int value) {
+  return value;
+}
 ATTUNE_FN int uniform_warpgroup_index() {
   return warpgroup_index();
 }

@@ -25,10 +25,13 @@ ATTUNE_FN int warpgroup_index() {
   return static_cast<int>(threadIdx.x / 128);
 }
 
-// The same, so that the compiler knows it to be equal in all lanes of a warp: descriptors that depend on it
-// are then made in uniform registers, which products take.
+// A value that is equal in all lanes of the warp, so that the compiler knows it to be: descriptors and loops
+// that depend on it are then kept in uniform registers, which products take.
+ATTUNE_FN int uniform(int value) {
+  return __shfl_sync(0xffffffffu, value, 0);
+}
 ATTUNE_FN int uniform_warpgroup_index() {
-  return __shfl_sync(0xffffffffu, warpgroup_index(), 0);
+  return uniform(warpgroup_index());
 }
 
 // The warpgroup's threads arrive; shared memory written before is visible to them after.

@@ -69,6 +69,17 @@ int longest_step(const Problem& problem, const DeviceSpec& device, int consumers
   return longest;
 }
 
+// For tiles of few steps, whose keys come from far: as many short steps in flight as there is room for.
+bool has_many_in_flight(const Problem& problem, const Config& config) {
+  const int consumers = consumers_of(config), block_n = config.at("BLOCK_N"), stages = config.at("STAGES");
+  if (config.at("PERSISTENT") == 0) return false;
+  if (is_narrow(problem)) return stages == 4 && block_n == (consumers == 3 ? 64 : 128);
+  return std::max(problem.head_dim, problem.head_dim_v) <= 2 * PanelTensor::kPanelColumns && consumers == 2 &&
+         block_n == (stages == 3   ? 96
+                     : stages == 4 ? 64
+                                   : 0);
+}
+
 class FlashFwdSm90 final : public Family {
  public:
   std::string_view name() const override { return "flash_fwd_sm90"; }
@@ -85,7 +96,7 @@ class FlashFwdSm90 final : public Family {
     return ConfigSpace(
         {{"BLOCK_M", {64, 128, 192}, "query rows of a tile, 64 for each consumer warpgroup"},
          {"BLOCK_N", {std::begin(kSteps), std::end(kSteps)}, "keys of a step"},
-         {"STAGES", {2, 3}, "K and V tiles in flight"},
+         {"STAGES", {2, 3, 4}, "K and V tiles in flight"},
          {"TAKE_TURNS", {0, 1}, "consumers start their products one after the other"},
          {"PERSISTENT", {0, 1}, "a block computes several tiles"}},
         {{"fragments fit the registers of a consumer",
@@ -101,16 +112,20 @@ class FlashFwdSm90 final : public Family {
             return consumers_of(config) > 1 || (is_step && config.at("STAGES") == 2 &&
                                                 config.at("TAKE_TURNS") == 0 && config.at("PERSISTENT") == 0);
           }},
-         {"steps are long: two thirds of the longest that fits, and three consumers' the longest",
-          [longest_of_two = longest_step(problem, device, 2),
+         {"steps are long: two thirds of the longest that fits, and three consumers' the longest; or many "
+          "are in "
+          "flight",
+          [problem, longest_of_two = longest_step(problem, device, 2),
            longest_of_three = longest_step(problem, device, 3)](const Config& config) {
             const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);
-            if (consumers == 1) return true;
-            return consumers == 3 ? 2 * block_n >= longest_of_three : 3 * block_n >= longest_of_two;
+            if (consumers == 1 || has_many_in_flight(problem, config)) return true;
+            return consumers == 3 ? block_n == longest_of_three : 3 * block_n >= 2 * longest_of_two;
           }},
-         {"a third tile in flight is for short rows and steps",
-          [narrow](const Config& config) {
-            return config.at("STAGES") == 2 || (narrow && config.at("BLOCK_N") <= 128);
+         {"a third tile in flight is for short rows and steps; or many are in flight",
+          [problem, narrow](const Config& config) {
+            const int stages = config.at("STAGES");
+            return stages == 2 || (stages == 3 && narrow && config.at("BLOCK_N") <= 128) ||
+                   has_many_in_flight(problem, config);
           }},
          {"of short rows, steps between 128 and 192 keys are not tried",
           [problem](const Config& config) { return is_tried(problem, config.at("BLOCK_N")); }}});

@@ -124,8 +124,9 @@ TEST_CASE("flash_fwd_sm90 describes columns that are no whole panels, and leaves
     CHECK(tensor.panels() == 2);
     CHECK(tensor.box_panels() == 1);
   }
-  // Q and O, two tiles of K and of V, each of two panels, and the barriers.
-  CHECK(packing.launch.shared_bytes == 2 * (2 * 2 * 64 + 2 * 2 * 144) * 128 + 8 * (3 * 2 * 2 + 4 * 2 + 2));
+  // Q and O, two tiles of K and of V, each of two panels, the pieces and the barriers.
+  CHECK(packing.launch.shared_bytes ==
+        2 * (2 * 2 * 64 + 2 * 2 * 144) * 128 + 24 * 2 * 2 + 8 * (3 * 2 * 2 + 4 * 2 + 2));
   packing.arguments.k.stride[2] = 76;
   CHECK_FALSE(packing.pack());
 }

@@ -133,10 +133,12 @@ TEST_CASE("consumers of flash_fwd_sm90 on simt pass over steps in which their ro
   Problem wide = problem_of(DType::f16, 128, 128, Mask::causal_top_left);
   check_flash_fwd(bench, {{problem, kernel_of(192, 64, 2, 1), {{392, 500}}},
                           {problem, kernel_of(192, 80, 3), {{392, 300}}},
+                          {problem, kernel_of(192, 64, 4), {{392, 300}}},
                           {unmasked, kernel_of(192, 64, 2, 1), {{392, 500}}},
                           {unmasked, kernel_of(128, 64, 2), {{264, 500}}},
                           {wide, kernel_of(192, 64, 2, 0, 0), {{392, 500}}},
-                          {wide, kernel_of(128, 64, 2, 1), {{392, 500}}}});
+                          {wide, kernel_of(128, 64, 4, 1), {{392, 500}}},
+                          {wide, kernel_of(128, 96, 3), {{392, 500}}}});
 }
 
 TEST_CASE("flash_fwd_sm90 on simt touches the shared memory it asks for, to the last byte", "[simt]") {

@@ -34,7 +34,10 @@ void check_every_tile_once(const TilesToWalk& tiles, const TileWalkParams& walk)
   std::set<Tile> seen;
   size_t count = 0;
   for (unsigned block = 0; block < walk.blocks; ++block) {
-    for (const TileCoordinates& tile : tiles_of<CAUSAL>(block, walk)) {
+    const std::vector<TileCoordinates> tiles_of_block = tiles_of<CAUSAL>(block, walk);
+    // Kernels take it for granted, in launches of no more blocks than tiles.
+    if (block < tiles.tiles_of_head * tiles.heads_q * tiles.batch) CHECK_FALSE(tiles_of_block.empty());
+    for (const TileCoordinates& tile : tiles_of_block) {
       const bool is_there = tile.first_row % kRows == 0 && tile.first_row < tiles.tiles_of_head * kRows &&
                             tile.head < tiles.heads_q && tile.batch < tiles.batch;
       if (is_there) seen.insert({tile.first_row, tile.head, tile.batch});
