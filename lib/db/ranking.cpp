@@ -19,11 +19,13 @@ bool wins_tie(const Record* left, const Record* right) {
 
 // The newest trial of each candidate, where it gave a time. In one bucket a family, a config and a compiler
 // make one image, so another image means that the templates have changed since: the time of the old one is
-// gone with it.
-std::vector<const Record*> timed_candidates(const std::vector<Record>& records) {
+// gone with it. A trial of the shape that is asked about is worth more than one of another.
+std::vector<const Record*> timed_candidates(const std::vector<Record>& records, std::string_view shape) {
   std::map<std::tuple<std::string, std::string, std::string>, const Record*> newest;
-  for (const Record& record : records)
-    newest[{record.family, record.config, record.compiler}] = &record;
+  for (const Record& record : records) {
+    const Record*& known = newest[{record.family, record.config, record.compiler}];
+    if (!known || known->shape != shape || record.shape == shape) known = &record;
+  }
   std::vector<const Record*> timed;
   for (const auto& [candidate, record] : newest) {
     if (record->outcome == Outcome::ok && record->median_seconds > 0) timed.push_back(record);
@@ -83,14 +85,19 @@ bool is_fresh(const Record& record, const Toolchain& now) {
   return record.compiler == now.compiler && major_of(record.driver) == major_of(now.driver);
 }
 
-std::vector<Choice> rank(const std::vector<Record>& records, const Toolchain& now) {
-  std::vector<const Record*> fresh;
-  std::vector<const Record*> stale;
-  for (const Record* record : timed_candidates(records))
-    (is_fresh(*record, now) ? fresh : stale).push_back(record);
+std::vector<Choice> rank(const std::vector<Record>& records, const Toolchain& now, std::string_view shape) {
+  std::vector<const Record*> fresh, stale, fresh_elsewhere, stale_elsewhere;
+  for (const Record* record : timed_candidates(records, shape)) {
+    if (record->shape == shape)
+      (is_fresh(*record, now) ? fresh : stale).push_back(record);
+    else
+      (is_fresh(*record, now) ? fresh_elsewhere : stale_elsewhere).push_back(record);
+  }
   std::vector<Choice> choices;
   append_ranked(std::move(fresh), true, choices);
+  append_ranked(std::move(fresh_elsewhere), true, choices);
   append_ranked(std::move(stale), false, choices);
+  append_ranked(std::move(stale_elsewhere), false, choices);
   return choices;
 }
 

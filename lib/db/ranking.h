@@ -31,14 +31,17 @@ std::string_view major_of(std::string_view version);
 
 bool is_fresh(const Record& record, const Toolchain& now);
 
-// The timed candidates of one bucket, best first; fresh ones before stale ones. `records` ascend by id.
-// - Of a (family, config, compiler) only the newest trial counts; when that one failed, the candidate is out.
+// The timed candidates of one bucket, best first; fresh ones before stale ones, and among these what was
+// measured at `shape` (describe(problem); empty: none) before other shapes. `records` ascend by id.
+// - Of a (family, config, compiler) only the newest trial counts, at that shape if there is one; when that
+//   one failed, the candidate is out.
 // - A candidate that lost a race early counts as no faster than what it lost to, and ties with nobody.
 // - Times count per pair of query and key, since the records of a bucket may have measured different shapes.
 // - Lowest median first; but all within 2 % whose confidence interval reaches down to the lowest median tie
 // with it, and of these the
 //   lowest (shared_bytes, registers, config text) goes first. The next place is given to the rest in the same
 //   way.
-std::vector<Choice> rank(const std::vector<Record>& records, const Toolchain& now);
+std::vector<Choice> rank(const std::vector<Record>& records, const Toolchain& now,
+                         std::string_view shape = {});
 
 }  // namespace attune

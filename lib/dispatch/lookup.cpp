@@ -80,7 +80,7 @@ std::optional<Selection> Lookup::exact() {
 
 std::optional<Selection> Lookup::exact_of(const std::vector<Record>& records) {
   if (records.empty()) return std::nullopt;
-  for (const Choice& choice : rank(records, now())) {
+  for (const Choice& choice : rank(records, now(), describe(problem_))) {
     std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_);
     if (!candidate) continue;
     std::shared_ptr<const CompileResult> image = image_of(*candidate, problem_, resources_);
@@ -121,7 +121,7 @@ std::vector<Candidate> Lookup::seeds() {
   std::vector<Candidate> seeds;
   for (const std::vector<Record>& records : layers_) {
     if (records.empty()) continue;
-    for (const Choice& choice : rank(records, now())) {
+    for (const Choice& choice : rank(records, now(), describe(problem_))) {
       if (seeds.size() >= kMostSeeds) return seeds;
       if (std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_))
         add_once(seeds, std::move(*candidate));

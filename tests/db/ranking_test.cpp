@@ -89,6 +89,27 @@ TEST_CASE("times of different shapes are compared by their work") {
   CHECK(order({slow_small, fast_large}) == Configs{"A=2", "A=1"});
 }
 
+TEST_CASE("what was measured at the shape in question goes before other shapes, but for what is stale") {
+  const auto at = [](const char* shape, Record record) {
+    record.shape = shape;
+    return record;
+  };
+  Record slow = at("asked", trial("A=1", 3.9, 4, 4.1)), slower = at("asked", trial("A=2", 4.9, 5, 5.1));
+  const Record fast = at("other", trial("A=3", 0.9, 1, 1.1)), newer = at("other", trial("A=1", 0.4, 0.5, 0.6));
+  const auto asked = [](const std::vector<Record>& records) {
+    std::vector<std::string> configs;
+    for (const Choice& choice : rank(records, kNow, "asked"))
+      configs.push_back(choice.record.config);
+    return configs;
+  };
+  CHECK(asked({slow, slower, fast, newer}) == Configs{"A=1", "A=2", "A=3"});
+  CHECK(order({slow, slower, fast, newer}) == Configs{"A=1", "A=3", "A=2"});
+  CHECK(rank({slow, newer}, kNow, "asked").front().record == slow);
+  CHECK(rank({newer, slow}, kNow, "asked").front().record == slow);
+  slow.driver = slower.driver = "driver 1";
+  CHECK(asked({slow, slower, fast}) == Configs{"A=3", "A=1", "A=2"});
+}
+
 TEST_CASE("ties go to less shared memory, then fewer registers, then the text") {
   Record fastest = trial("A=3", 0.98, 1.0, 1.05);
   Record tied = trial("A=2", 0.99, 1.01, 1.05);

@@ -76,6 +76,26 @@ TEST_CASE("a fresh record of a later database goes before a stale one, and a sta
   }
 }
 
+TEST_CASE("what was measured at the very shape goes before other shapes of the bucket") {
+  PlannerBench bench;
+  const Problem other = with_lengths(kSmallAttention.seqlen_q - 1, kSmallAttention.seqlen_kv);
+  REQUIRE(bench.bucket(other) == bench.bucket(kSmallAttention));
+  bench.database->add(bench.record(kSmallAttention, kChosen, 2e-3));
+  bench.database->add(bench.record(kSmallAttention, kOther, 3e-3));
+  bench.database->add(bench.record(other, kChosen, 3e-3));
+  bench.database->add(bench.record(other, kOther, 1e-3));
+  CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == kChosen);
+  CHECK(bench.plan(other, TuningPolicy::off)->config() == kOther);
+  const Problem third = with_lengths(kSmallAttention.seqlen_q - 2, kSmallAttention.seqlen_kv);
+  CHECK(bench.plan(third, TuningPolicy::off)->config() == kOther);
+  SECTION("unless that is stale and they are not") {
+    bench.database->add(stale(bench.record(kSmallAttention, kChosen, 2e-3)));
+    bench.database->add(stale(bench.record(kSmallAttention, kOther, 3e-3)));
+    bench.database->add(bench.record(other, kThird, 5e-3));
+    CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == kThird);
+  }
+}
+
 TEST_CASE("a hostile record of the first database leaves the word to the next") {
   PlannerBench bench;
   TuningDb& site = bench.add_database();

@@ -39,7 +39,8 @@ struct PlannerBench : TuningBench {
             .heads_q = problem.heads_q,
             .heads_kv = problem.heads_kv,
             .seqlen_q = problem.seqlen_q,
-            .seqlen_kv = problem.seqlen_kv};
+            .seqlen_kv = problem.seqlen_kv,
+            .shape = describe(problem)};
   }
 
   TuningDb& add_database() { return *further.emplace_back(TuningDb::open(std::nullopt, log)); }
