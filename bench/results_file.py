@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import statistics
+from collections.abc import Iterator
 
 from cells import grid
 
@@ -62,20 +63,35 @@ def grid_rows(result: dict, dtype: str = "bf16", op: str = "fwd") -> list[dict]:
             and "timing" not in row and "attune" in medians(row)]
 
 
-def newest(folder: pathlib.Path = RESULTS, dtype: str = "bf16", op: str = "fwd") -> pathlib.Path:
-    """The last comparison, by when it began, of several lengths at several head dimensions, and complete; of the whole
-    grid, where there is one."""
-    found = []
+def decode_rows(result: dict) -> list[dict]:
+    """One query for each sequence."""
+    return [row for row in result["rows"] if row["op"] == "fwd" and row["nq"] == 1 and "attune" in medians(row)]
+
+
+def comparisons(folder: pathlib.Path) -> Iterator[tuple[tuple[str, str], dict, pathlib.Path]]:
+    """The complete ones, each with what orders them by when they began."""
     for path in folder.glob("*.json"):
         result = load(path)
         if not isinstance(result, dict) or not {"date", "ceiling_tflops"} <= result.keys():
             continue  # of attune-tune, attune-bench or training
-        if result.get("complete") is False:
-            continue
+        if result.get("complete") is not False:
+            yield (result.get("started", result["date"]), path.name), result, path
+
+
+def newest_decoding(folder: pathlib.Path = RESULTS) -> pathlib.Path | None:
+    found = [(began, path) for began, result, path in comparisons(folder) if decode_rows(result)]
+    return max(found)[-1] if found else None
+
+
+def newest(folder: pathlib.Path = RESULTS, dtype: str = "bf16", op: str = "fwd") -> pathlib.Path:
+    """The last comparison, by when it began, of several lengths at several head dimensions, and complete; of the whole
+    grid, where there is one."""
+    found = []
+    for began, result, path in comparisons(folder):
         rows = grid_rows(result, dtype, op)
         if len({row["nq"] for row in rows}) > 1 and len({row["d_qk"] for row in rows}) > 1:
             is_whole = len(rows) >= len(grid(dtype))
-            found.append((is_whole, result.get("started", result["date"]), path.name, path))
+            found.append((is_whole, began, path))
     if not found:
         raise SystemExit(f"{folder}: no {op} comparison of several lengths and head dimensions in {dtype}")
     return max(found)[-1]

@@ -14,7 +14,7 @@ import sys
 from cells import EVENTS, REPLAY, timing_of
 from intervals import geometric_mean, ratio_to
 from report import figure_text
-from results_file import RESULTS, figures_of, grid_rows, load, newest
+from results_file import RESULTS, decode_rows, figures_of, grid_rows, load, newest, newest_decoding
 
 ROOT = RESULTS.parent.parent
 OPEN, CLOSE = "<!-- measured: speed -->\n", "<!-- /measured -->\n"
@@ -78,7 +78,8 @@ def forward_markdown(result: dict, path: str) -> str:
             f"{means_text(result, 'fwd')}\n\n{table(rows)}")
     replayed = [row for row in result["rows"] if timing_of(row) == REPLAY and figures_of(row)]
     if replayed:
-        text += (f"\nSmall problems and decoding, microseconds of GPU time by replay of a captured graph on rotating "
+        kinds = "Small problems and decoding" if decode_rows(result) else "Small problems"
+        text += (f"\n{kinds}, microseconds of GPU time by replay of a captured graph on rotating "
                  f"tensors, same run:\n\n{table(replayed)}")
     sources = {figure["source"] for row in rows for figure in row.get("carried_over", {}).values()}
     return text + "".join(f"\n¹ Carried over: {source}.\n" for source in sorted(sources))
@@ -89,8 +90,15 @@ def backward_markdown(result: dict, path: str) -> str:
             f"{means_text(result, 'bwd')}\n\n{table(rows_of_pass(result, 'bwd'))}")
 
 
-def speed_markdown(forward: pathlib.Path, backward: pathlib.Path) -> str:
+def decoding_markdown(result: dict, path: str) -> str:
+    return (f"{result['gpu']}, {result['date']}, decoding, microseconds by replay as above: {origin_text(result, path)}\n\n"
+            f"{table(decode_rows(result))}")
+
+
+def speed_markdown(forward: pathlib.Path, backward: pathlib.Path, decoding: pathlib.Path | None) -> str:
     parts = [(forward_markdown, forward), (backward_markdown, backward)]
+    if decoding and not decode_rows(load(forward)):
+        parts.insert(1, (decoding_markdown, decoding))
     return "\n".join(write(load(path), path.relative_to(ROOT).as_posix()) for write, path in parts)
 
 
@@ -110,7 +118,7 @@ def main() -> int:
     path = (arguments.results or newest()).resolve()
     readme = ROOT / "README.md"
     before = readme.read_text()
-    after = replaced(before, speed_markdown(path, newest(op="bwd").resolve()))
+    after = replaced(before, speed_markdown(path, newest(op="bwd").resolve(), newest_decoding()))
     if after == before:
         return 0
     if arguments.check:

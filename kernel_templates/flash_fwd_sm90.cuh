@@ -7,11 +7,12 @@
 //  rows    +-------+-------+-------+   O = O · correction + P · V
 //
 // A block owns BLOCK_M query rows of one head at a time, each of its consumer warpgroups 64 of them. The
-// first warpgroup moves tiles: one of its threads has K and V copied, others each consumer's Q and outputs
-// (flash_fwd_sm90.movers.cuh). While a consumer computes the exponentials of a step, two products run: its
-// own P · V of the step before, and those of other consumers. When a tile ends, the first product of the next
-// one runs while its rows go to shared memory, from where the copy engine stores them (or straight to global
-// memory where there is no room). The launch begins before the one before it has ended, and waits.
+// first warpgroup moves tiles: one of its threads has K and V copied, others each consumer's Q and outputs,
+// and tell the consumer what it computes (flash_fwd_sm90.movers.cuh). While a consumer computes the
+// exponentials of a step, two products run: its own P · V of the step before, and those of other consumers.
+// When a tile ends, the first product of the next one runs while its rows go to shared memory, from where the
+// copy engine stores them (or straight to global memory where there is no room). The launch begins before the
+// one before it has ended, and waits.
 //
 //   products of a consumer   | S0 |    | S1 | P0·V0 |     | S2 | P1·V1 |
 //   its exponentials              | P0 |       | P1       |       | P2
@@ -73,9 +74,12 @@ constexpr bool kStagesOutput = kLayout.stages_output();
 constexpr int kBlocks = FlashFwdSm90Layout::blocks(kConsumers, HEAD_DIM_V);  // of a multiprocessor
 // Registers of a consumer's thread once the producer has given up its own; 0: as many as it is launched with.
 constexpr int kClaimedRegisters = kConsumers == 3 ? 160 : kConsumers == 2 ? 240 : kBlocks == 2 ? 232 : 0;
+static_assert(24 + kClaimedRegisters * kConsumers <=
+                  65536 / (128 * (1 + kConsumers) * kBlocks) / 8 * 8 * (1 + kConsumers),
+              "a claim of more registers than the block was launched with waits for ever");
 constexpr int kN = BLOCK_N / 8;  // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
-constexpr bool kSkipsHidden = kCausal && kConsumers > 1;
+constexpr bool kSkipsHidden = kCausal && kConsumers > 1;  // in which a consumer's rows see no key
 static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
 static_assert(kConsumers > 1 || TAKE_TURNS == 0, "one consumer has no one to take turns with");
 static_assert((BLOCK_M - kWarpgroupRows + BLOCK_N - 1) / BLOCK_N <= STAGES,

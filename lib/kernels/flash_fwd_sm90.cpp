@@ -74,10 +74,8 @@ bool has_many_in_flight(const Problem& problem, const Config& config) {
   const int consumers = consumers_of(config), block_n = config.at("BLOCK_N"), stages = config.at("STAGES");
   if (config.at("PERSISTENT") == 0) return false;
   if (is_narrow(problem)) return stages == 4 && block_n == (consumers == 3 ? 64 : 128);
-  return std::max(problem.head_dim, problem.head_dim_v) <= 2 * PanelTensor::kPanelColumns && consumers == 2 &&
-         block_n == (stages == 3   ? 96
-                     : stages == 4 ? 64
-                                   : 0);
+  const bool has_room = std::max(problem.head_dim, problem.head_dim_v) <= 2 * PanelTensor::kPanelColumns;
+  return has_room && consumers == 2 && ((stages == 3 && block_n == 96) || (stages == 4 && block_n == 64));
 }
 
 class FlashFwdSm90 final : public Family {
@@ -112,16 +110,14 @@ class FlashFwdSm90 final : public Family {
             return consumers_of(config) > 1 || (is_step && config.at("STAGES") == 2 &&
                                                 config.at("TAKE_TURNS") == 0 && config.at("PERSISTENT") == 0);
           }},
-         {"steps are long: two thirds of the longest that fits, and three consumers' the longest; or many "
-          "are in "
-          "flight",
+         {"steps are long (two thirds of the longest, three consumers' the longest), or many are in flight",
           [problem, longest_of_two = longest_step(problem, device, 2),
            longest_of_three = longest_step(problem, device, 3)](const Config& config) {
             const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);
             if (consumers == 1 || has_many_in_flight(problem, config)) return true;
             return consumers == 3 ? block_n == longest_of_three : 3 * block_n >= 2 * longest_of_two;
           }},
-         {"a third tile in flight is for short rows and steps; or many are in flight",
+         {"a third tile in flight is for short rows and steps, or many are in flight",
           [problem, narrow](const Config& config) {
             const int stages = config.at("STAGES");
             return stages == 2 || (stages == 3 && narrow && config.at("BLOCK_N") <= 128) ||

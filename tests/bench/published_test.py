@@ -50,6 +50,11 @@ class ResultsFile(unittest.TestCase):
         self.assertEqual(results_file.newest(self.path).name, "h200-2026-02-01-aaa.json")
         with self.assertRaises(SystemExit):
             results_file.newest(self.path, "f16")
+        self.assertIsNone(results_file.newest_decoding(self.path))
+        decode = {**cells.cells_of(["decode"])[0], "tflops": {"attune": [20.0]}, "refused": {}}
+        for date in ("2025-12-01", "2025-12-02"):
+            results_file.store(result(decode, date=date), self.path)
+        self.assertEqual(results_file.newest_decoding(self.path).name, "h200-2025-12-02-abc.json")
 
 
 class Report(unittest.TestCase):
@@ -206,6 +211,19 @@ class SpeedTable(unittest.TestCase):
         decode = {**cells.cells_of(["decode"])[0], "tflops": {"attune": [20.0], "cudnn": [10.0]}, "refused": {}}
         text = speed_table.forward_markdown(result(*self.rows, decode), "bench/results/file.json")
         self.assertIn("| bf16 | 8 | 32/8 | 1 x 8192 | 128 | no | 53.7 | 107.4 | 2.00 |", text)
+
+    def test_decoding_that_another_run_measured_stands_by_itself(self):
+        decode = {**cells.cells_of(["decode"])[0], "tflops": {"attune": [20.0], "cudnn": [10.0]}, "refused": {}}
+        (speed_table.ROOT / "build").mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=speed_table.ROOT / "build") as folder:
+            backward = {**row(2048, 64, {"attune": [200.0]}), "op": "bwd"}
+            files = [results_file.store(result(*rows, commit=name), pathlib.Path(folder))
+                     for name, rows in (("fwd", self.rows), ("bwd", [backward]), ("one", [decode]))]
+            both = results_file.store(result(*self.rows, decode, commit="all"), pathlib.Path(folder))
+            apart = speed_table.speed_markdown(*files)
+            self.assertEqual(apart.count("| 1 x 8192 | 128 | no | 53.7 | 107.4 | 2.00 |"), 1)
+            self.assertIn("h200-2026-11-22-one.json", apart)
+            self.assertNotIn("h200-2026-11-22-one.json", speed_table.speed_markdown(both, *files[1:]))
 
     def test_backward_has_the_rows_of_backward(self):
         backward = {**row(2048, 64, {"attune": [200.0], "fa2": [100.0]}), "op": "bwd"}

@@ -95,7 +95,8 @@ TEST_CASE("what was measured at the shape in question goes before other shapes, 
     return record;
   };
   Record slow = at("asked", trial("A=1", 3.9, 4, 4.1)), slower = at("asked", trial("A=2", 4.9, 5, 5.1));
-  const Record fast = at("other", trial("A=3", 0.9, 1, 1.1)), newer = at("other", trial("A=1", 0.4, 0.5, 0.6));
+  const Record fast = at("other", trial("A=3", 0.9, 1, 1.1)),
+               newer = at("other", trial("A=1", 0.4, 0.5, 0.6));
   const auto asked = [](const std::vector<Record>& records) {
     std::vector<std::string> configs;
     for (const Choice& choice : rank(records, kNow, "asked"))
