@@ -4,21 +4,13 @@
 
 #include "flash_fwd_sm90.params.h"
 #include "kernels/families.h"
+#include "kernels/noting_encoder.h"
 #include "kernels/registry.h"
 #include "support/catch.h"
 
 using namespace attune;
 
 namespace {
-
-struct NotingEncoder final : TensorMapEncoder {
-  mutable std::vector<PanelTensor> asked;
-  size_t encodes = 4;
-  bool encode(TensorMap&, const PanelTensor& tensor) const noexcept override {
-    asked.push_back(tensor);
-    return asked.size() <= encodes;
-  }
-};
 
 void* at(uintptr_t address) {
   return reinterpret_cast<void*>(address);
