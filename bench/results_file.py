@@ -8,7 +8,7 @@ import re
 import statistics
 from collections.abc import Iterator
 
-from cells import grid
+from cells import REPLAY, cells_of, grid, timing_of
 
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
@@ -64,8 +64,10 @@ def grid_rows(result: dict, dtype: str = "bf16", op: str = "fwd") -> list[dict]:
 
 
 def decode_rows(result: dict) -> list[dict]:
-    """One query for each sequence."""
-    return [row for row in result["rows"] if row["op"] == "fwd" and row["nq"] == 1 and "attune" in medians(row)]
+    """One query for each sequence, timed by replay; none unless all such cells are there."""
+    rows = [row for row in result["rows"]
+            if row["op"] == "fwd" and row["nq"] == 1 and timing_of(row) == REPLAY and "attune" in medians(row)]
+    return rows if len(rows) >= len(cells_of(["decode"])) else []
 
 
 def comparisons(folder: pathlib.Path) -> Iterator[tuple[tuple[str, str], dict, pathlib.Path]]:

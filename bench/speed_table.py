@@ -91,7 +91,7 @@ def backward_markdown(result: dict, path: str) -> str:
 
 
 def decoding_markdown(result: dict, path: str) -> str:
-    return (f"{result['gpu']}, {result['date']}, decoding, microseconds by replay as above: {origin_text(result, path)}\n\n"
+    return (f"{result['gpu']}, {result['date']}, decoding, microseconds by replay of a captured graph: {origin_text(result, path)}\n\n"
             f"{table(decode_rows(result))}")
 
 

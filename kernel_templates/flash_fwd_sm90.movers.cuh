@@ -17,7 +17,7 @@ using RowPosition = RingPosition<kLayout.row_slots()>;
 using RowBarriers = RingBarriers<kLayout.row_slots()>;
 using Walk = TileWalk<BLOCK_M, kCausal, PERSISTENT != 0>;
 
-// What a consumer computes of a tile: 64 rows, from the last step in which any of them sees a key. Its row
+// What a consumer computes of a tile: 64 rows, from the first step in which any of them sees a key. Its row
 // mover, who has the time, works it out and leaves it beside the Q.
 struct Piece {
   int first_row;
@@ -169,7 +169,7 @@ struct RowMover {
   const Memory& memory;
   int consumer;
   RowPosition at_q, at_o;
-  // Tiles whose Q is asked for, and the next one.
+  // Tiles whose Q is asked for, and the next one. Every block has one at least (lib/kernels/tile_walk.h).
   Walk ahead;
   TileCoordinates next;
   bool has_next;

@@ -9,8 +9,11 @@ ATTUNE_FN int warpgroup_index() {
   return thread_index() / 128;
 }
 
-ATTUNE_FN int uniform(int value) {
-  return value;
+// Lanes whose values differ get what none of them has: on a GPU they would get another's.
+ATTUNE_FN int uniform(int value, attune_simt_site site = simt::here()) {
+  const float high = static_cast<float>(value >> 16), low = static_cast<float>(value & 0xffff);
+  const float largest_high = warp_maximum(high, site), largest_low = warp_maximum(low, site);
+  return warp_any(largest_high != high || largest_low != low, site) ? ~value : value;
 }
 ATTUNE_FN int uniform_warpgroup_index() {
   return warpgroup_index();

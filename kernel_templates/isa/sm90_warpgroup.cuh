@@ -25,8 +25,8 @@ ATTUNE_FN int warpgroup_index() {
   return static_cast<int>(threadIdx.x / 128);
 }
 
-// A value that is equal in all lanes of the warp, so that the compiler knows it to be: descriptors and loops
-// that depend on it are then kept in uniform registers, which products take.
+// A value that is equal in all lanes of the warp, which call it together, so that the compiler knows it to
+// be: descriptors and loops that depend on it are then kept in uniform registers, which products take.
 ATTUNE_FN int uniform(int value) {
   return __shfl_sync(0xffffffffu, value, 0);
 }

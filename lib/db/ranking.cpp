@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <tuple>
 #include <utility>
 
@@ -17,14 +18,23 @@ bool wins_tie(const Record* left, const Record* right) {
   return tie_key(*left) < tie_key(*right);
 }
 
+// No shape: nothing is measured there.
+bool is_at(const Record& record, std::string_view shape) {
+  return !shape.empty() && record.shape == shape;
+}
+
 // The newest trial of each candidate, where it gave a time. In one bucket a family, a config and a compiler
 // make one image, so another image means that the templates have changed since: the time of the old one is
-// gone with it. A trial of the shape that is asked about is worth more than one of another.
+// gone with it. An older one at the shape that is asked about stands in for a newer one elsewhere, but only
+// of the same code and driver.
 std::vector<const Record*> timed_candidates(const std::vector<Record>& records, std::string_view shape) {
   std::map<std::tuple<std::string, std::string, std::string>, const Record*> newest;
-  for (const Record& record : records) {
+  for (const Record& record : records | std::views::reverse) {
     const Record*& known = newest[{record.family, record.config, record.compiler}];
-    if (!known || known->shape != shape || record.shape == shape) known = &record;
+    const bool stands_in = known && is_at(*known, shape) < is_at(record, shape) &&
+                           record.image_hash == known->image_hash &&
+                           major_of(record.driver) == major_of(known->driver);
+    if (!known || stands_in) known = &record;
   }
   std::vector<const Record*> timed;
   for (const auto& [candidate, record] : newest) {
@@ -88,7 +98,7 @@ bool is_fresh(const Record& record, const Toolchain& now) {
 std::vector<Choice> rank(const std::vector<Record>& records, const Toolchain& now, std::string_view shape) {
   std::vector<const Record*> fresh, stale, fresh_elsewhere, stale_elsewhere;
   for (const Record* record : timed_candidates(records, shape)) {
-    if (record->shape == shape)
+    if (is_at(*record, shape))
       (is_fresh(*record, now) ? fresh : stale).push_back(record);
     else
       (is_fresh(*record, now) ? fresh_elsewhere : stale_elsewhere).push_back(record);

@@ -33,8 +33,8 @@ bool is_fresh(const Record& record, const Toolchain& now);
 
 // The timed candidates of one bucket, best first; fresh ones before stale ones, and among these what was
 // measured at `shape` (describe(problem); empty: none) before other shapes. `records` ascend by id.
-// - Of a (family, config, compiler) only the newest trial counts, at that shape if there is one; when that
-//   one failed, the candidate is out.
+// - Of a (family, config, compiler) only the newest trial counts; of its image and driver, one at that shape
+//   if there is any. When that one failed, the candidate is out.
 // - A candidate that lost a race early counts as no faster than what it lost to, and ties with nobody.
 // - Times count per pair of query and key, since the records of a bucket may have measured different shapes.
 // - Lowest median first; but all within 2 % whose confidence interval reaches down to the lowest median tie

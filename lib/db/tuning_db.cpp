@@ -164,8 +164,8 @@ std::vector<Record> TuningDb::records(const RecordFilter& filter) {
 }
 
 std::vector<Choice> TuningDb::ranked(const std::string& device_key, const std::string& bucket,
-                                     const Toolchain& now) {
-  return rank(records({.device_key = device_key, .bucket = bucket}), now);
+                                     const Toolchain& now, std::string_view shape) {
+  return rank(records({.device_key = device_key, .bucket = bucket}), now, shape);
 }
 
 bool TuningDb::is_persistent() {

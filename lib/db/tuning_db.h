@@ -76,7 +76,8 @@ class TuningDb {
   std::vector<Record> records(const RecordFilter& filter = {});
 
   // The candidates of this bucket on this device that have a time, best first (see rank).
-  std::vector<Choice> ranked(const std::string& device_key, const std::string& bucket, const Toolchain& now);
+  std::vector<Choice> ranked(const std::string& device_key, const std::string& bucket, const Toolchain& now,
+                             std::string_view shape = {});
 
   // False for a packed database and for one opened read-only.
   bool is_writable() const { return !read_only_; }

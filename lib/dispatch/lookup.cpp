@@ -80,15 +80,22 @@ std::optional<Selection> Lookup::exact() {
 
 std::optional<Selection> Lookup::exact_of(const std::vector<Record>& records) {
   if (records.empty()) return std::nullopt;
-  for (const Choice& choice : rank(records, now(), describe(problem_))) {
+  std::optional<Selection> stale;
+  const std::string shape = describe(problem_);
+  for (const Choice& choice : rank(records, now(), shape)) {
+    // The templates have changed since the shape was measured: what was measured elsewhere gets one try.
+    if (stale && choice.record.shape == shape) continue;
     std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_);
     if (!candidate) continue;
     std::shared_ptr<const CompileResult> image = image_of(*candidate, problem_, resources_);
     if (!image->image || !known_failure(*candidate, *image->image).empty()) continue;
     const bool fresh = choice.fresh && image->image->hash == choice.record.image_hash;
-    return Selection{std::move(*candidate), Match::exact, fresh, std::move(image)};
+    Selection selection{std::move(*candidate), Match::exact, fresh, std::move(image)};
+    if (fresh) return selection;
+    if (!stale) stale = std::move(selection);
+    if (choice.record.shape != shape) break;
   }
-  return std::nullopt;
+  return stale;
 }
 
 const std::vector<Neighbour>& Lookup::neighbours() {

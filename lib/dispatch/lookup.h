@@ -47,9 +47,9 @@ class Lookup {
   // Asks every database for the problem's bucket.
   Lookup(const Problem& problem, const PlannerResources& resources);
 
-  // The winner of the bucket, at the problem's own shape if that was measured: of the first database that has
-  // a fresh one, else of the first that has one at all. It has an image. The compiler is asked for only when
-  // there are records.
+  // The winner of the bucket: of the first database that has a fresh one, else of the first that has one at
+  // all. Of one database, what was measured at the problem's own shape goes first. It has an image. The
+  // compiler is asked for only when there are records.
   std::optional<Selection> exact();
 
   // The buckets of the same static fields on this device, nearest first; of one bucket in several databases

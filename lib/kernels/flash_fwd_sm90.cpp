@@ -110,14 +110,16 @@ class FlashFwdSm90 final : public Family {
             return consumers_of(config) > 1 || (is_step && config.at("STAGES") == 2 &&
                                                 config.at("TAKE_TURNS") == 0 && config.at("PERSISTENT") == 0);
           }},
-         {"steps are long (two thirds of the longest, three consumers' the longest), or many are in flight",
+         {"steps are long (two thirds of the longest, three consumers' the longest), or many short ones are "
+          "in "
+          "flight",
           [problem, longest_of_two = longest_step(problem, device, 2),
            longest_of_three = longest_step(problem, device, 3)](const Config& config) {
             const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);
             if (consumers == 1 || has_many_in_flight(problem, config)) return true;
             return consumers == 3 ? block_n == longest_of_three : 3 * block_n >= 2 * longest_of_two;
           }},
-         {"a third tile in flight is for short rows and steps, or many are in flight",
+         {"more than two tiles in flight are for short rows and steps, or for many short steps",
           [problem, narrow](const Config& config) {
             const int stages = config.at("STAGES");
             return stages == 2 || (stages == 3 && narrow && config.at("BLOCK_N") <= 128) ||
@@ -170,9 +172,9 @@ double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& con
   const double block_m = config.at("BLOCK_M"), block_n = config.at("BLOCK_N");
   const double pairs = static_cast<double>(problem.seqlen_q) * static_cast<double>(problem.seqlen_kv);
   const double visible = pairs > 0 ? visible_pairs(problem) / pairs : 0;
-  // A causal tile also computes the half-masked blocks at its boundary.
+  // Each consumer also computes the half-masked blocks at the boundary of its rows.
   const double steps = visible * static_cast<double>(problem.seqlen_kv) / block_n +
-                       (problem.mask != Mask::none ? 0.5 * block_m / block_n + 0.5 : 0.5);
+                       (problem.mask != Mask::none ? 0.5 * warpgroups::kRows / block_n + 0.5 : 0.5);
   // Products over columns go in steps of 16.
   const double columns = std::ceil(static_cast<double>(problem.head_dim) / 16) * 16 + output_columns(problem);
   const double products = block_m * block_n * columns / warpgroups::kProductsPerCycle;

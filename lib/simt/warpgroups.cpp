@@ -13,15 +13,16 @@ constexpr int kMostAtLaunch = 248;
 }  // namespace
 
 void Warpgroups::begin_block(int threads, int blocks) {
-  pool_ = kRegisters / blocks;
+  // A block has what its threads were launched with, in eights; the rest of a multiprocessor's is nobody's.
+  const int at_launch = std::min(kRegisters / blocks / threads / 8 * 8, kMostAtLaunch);
+  pool_ = at_launch * threads;
   const auto count = static_cast<size_t>(threads / kWarpgroupThreads);
   meetings_.resize(count);
   for (WarpgroupMeeting& meeting : meetings_) {
     meeting.arrived.fill(0);
     meeting.count = 0;
   }
-  registers_.assign(
-      count, Registers{.count = std::min(pool_ / threads / 8 * 8, kMostAtLaunch), .claim = 0, .where = {}});
+  registers_.assign(count, Registers{.count = at_launch, .claim = 0, .where = {}});
 }
 
 const Waiting* Warpgroups::waiting(int thread) const {

@@ -268,7 +268,7 @@ bool answered(const std::vector<Record>& known, Trial& trial, const Problem& tim
 // here.
 std::optional<size_t> find_winner(const TuneReport& report, TuningDb& database, const std::string& device,
                                   const std::string& bucket, const Toolchain& now) {
-  for (const Choice& choice : database.ranked(device, bucket, now)) {
+  for (const Choice& choice : database.ranked(device, bucket, now, describe(report.problem))) {
     for (size_t i = 0; i < report.trials.size(); ++i) {
       const Trial& trial = report.trials[i];
       const bool same = is_of(choice.record, trial.candidate) && trial.image_hash == choice.record.image_hash;

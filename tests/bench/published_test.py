@@ -51,9 +51,9 @@ class ResultsFile(unittest.TestCase):
         with self.assertRaises(SystemExit):
             results_file.newest(self.path, "f16")
         self.assertIsNone(results_file.newest_decoding(self.path))
-        decode = {**cells.cells_of(["decode"])[0], "tflops": {"attune": [20.0]}, "refused": {}}
-        for date in ("2025-12-01", "2025-12-02"):
-            results_file.store(result(decode, date=date), self.path)
+        decode = [{**cell, "tflops": {"attune": [20.0]}, "refused": {}} for cell in cells.cells_of(["decode"])]
+        for date, rows in (("2025-12-01", decode), ("2025-12-02", decode), ("2025-12-03", decode[:1])):
+            results_file.store(result(*rows, date=date), self.path)
         self.assertEqual(results_file.newest_decoding(self.path).name, "h200-2025-12-02-abc.json")
 
 
@@ -213,13 +213,14 @@ class SpeedTable(unittest.TestCase):
         self.assertIn("| bf16 | 8 | 32/8 | 1 x 8192 | 128 | no | 53.7 | 107.4 | 2.00 |", text)
 
     def test_decoding_that_another_run_measured_stands_by_itself(self):
-        decode = {**cells.cells_of(["decode"])[0], "tflops": {"attune": [20.0], "cudnn": [10.0]}, "refused": {}}
+        decode = [{**cell, "tflops": {"attune": [20.0], "cudnn": [10.0]}, "refused": {}}
+                  for cell in cells.cells_of(["decode"])]
         (speed_table.ROOT / "build").mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=speed_table.ROOT / "build") as folder:
             backward = {**row(2048, 64, {"attune": [200.0]}), "op": "bwd"}
             files = [results_file.store(result(*rows, commit=name), pathlib.Path(folder))
-                     for name, rows in (("fwd", self.rows), ("bwd", [backward]), ("one", [decode]))]
-            both = results_file.store(result(*self.rows, decode, commit="all"), pathlib.Path(folder))
+                     for name, rows in (("fwd", self.rows), ("bwd", [backward]), ("one", decode))]
+            both = results_file.store(result(*self.rows, *decode, commit="all"), pathlib.Path(folder))
             apart = speed_table.speed_markdown(*files)
             self.assertEqual(apart.count("| 1 x 8192 | 128 | no | 53.7 | 107.4 | 2.00 |"), 1)
             self.assertIn("h200-2026-11-22-one.json", apart)

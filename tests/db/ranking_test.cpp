@@ -107,8 +107,12 @@ TEST_CASE("what was measured at the shape in question goes before other shapes, 
   CHECK(order({slow, slower, fast, newer}) == Configs{"A=1", "A=3", "A=2"});
   CHECK(rank({slow, newer}, kNow, "asked").front().record == slow);
   CHECK(rank({newer, slow}, kNow, "asked").front().record == slow);
+  Record changed = slow;
+  changed.image_hash = "of another template";
+  CHECK(rank({changed, newer}, kNow, "asked").front().record == newer);
   slow.driver = slower.driver = "driver 1";
   CHECK(asked({slow, slower, fast}) == Configs{"A=3", "A=1", "A=2"});
+  CHECK(asked({slow, slower, fast, newer}) == Configs{"A=1", "A=3", "A=2"});
 }
 
 TEST_CASE("ties go to less shared memory, then fewer registers, then the text") {

@@ -113,7 +113,7 @@ TEST_CASE("blocks of flash_fwd_sm90 on simt go on with other tiles", "[simt]") {
   unmasked.mask = Mask::none;
   Problem wide = problem_of(DType::f16, 128, 128, Mask::causal);
   wide.batch = 140;
-  Problem widest = problem_of(DType::bf16, 256, 256, Mask::none);
+  Problem widest = problem_of(DType::bf16, 256, 256, Mask::causal);
   widest.batch = 70;
   // Tiles of one step and of several; three row slots, two, one.
   check_flash_fwd(bench, {{problem, kernel_of(128, 128, 2, 1), {{260, 150}}},
@@ -123,14 +123,16 @@ TEST_CASE("blocks of flash_fwd_sm90 on simt go on with other tiles", "[simt]") {
                           {widest, kernel_of(128, 80, 2, 1), {{130, 90}}}});
 }
 
-TEST_CASE("consumers of flash_fwd_sm90 on simt pass over steps in which their rows see no key", "[simt]") {
-  // More steps than slots; 8 rows of the last tile, so that two of its consumers have none.
+TEST_CASE("flash_fwd_sm90 on simt is right where consumers pass over steps their rows see no key in",
+          "[simt]") {
+  // More steps than slots; few rows in the last tile, so that consumers have none, and then other tiles.
   KernelBench bench = KernelBench::on_simt("sm_90a");
   Problem problem = problem_of(DType::bf16, 64, 64, Mask::causal);
-  problem.batch = 24;
+  problem.batch = 48;
   Problem unmasked = problem;
   unmasked.mask = Mask::none;
   Problem wide = problem_of(DType::f16, 128, 128, Mask::causal_top_left);
+  wide.batch = 20;
   check_flash_fwd(bench, {{problem, kernel_of(192, 64, 2, 1), {{392, 500}}},
                           {problem, kernel_of(192, 80, 3), {{392, 300}}},
                           {problem, kernel_of(192, 64, 4), {{392, 300}}},

@@ -35,7 +35,7 @@ void check_every_tile_once(const TilesToWalk& tiles, const TileWalkParams& walk)
   size_t count = 0;
   for (unsigned block = 0; block < walk.blocks; ++block) {
     const std::vector<TileCoordinates> tiles_of_block = tiles_of<CAUSAL>(block, walk);
-    // Kernels take it for granted, in launches of no more blocks than tiles.
+    // That a block has a tile, if there is one for each: kernels rely on it.
     if (block < tiles.tiles_of_head * tiles.heads_q * tiles.batch) CHECK_FALSE(tiles_of_block.empty());
     for (const TileCoordinates& tile : tiles_of_block) {
       const bool is_there = tile.first_row % kRows == 0 && tile.first_row < tiles.tiles_of_head * kRows &&

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <string_view>
 
 #include "isa/float_formats.h"
 #include "simt/kernel_fixture.h"
@@ -140,6 +141,18 @@ TEST_CASE("warp_maximum and warp_sum round as the shuffles of a GPU do", "[simt]
   for (int lane = 0; lane < 32; ++lane) {
     CHECK(out[2 * lane] == *std::max_element(in.begin(), in.end()));
     CHECK(out[2 * lane + 1] == sums[0]);
+  }
+}
+
+TEST_CASE("uniform gives what all lanes have, and to lanes that differ what none has", "[simt]") {
+  for (const char* value : {"-70001", "lane == 5 ? 8 : 7", "lane == 31 ? 7 + (1 << 20) : 7"}) {
+    INFO(value);
+    const std::string body = fmt::format(
+        "const int value = {};\n"
+        "out.store(lane, uniform(value) == value ? 1.0f : 0.0f);\n",
+        value);
+    const bool equal = std::string_view(value).find("lane") == std::string_view::npos;
+    CHECK(run_on_warp({0}, body) == std::vector<float>(32, equal ? 1.0f : 0.0f));
   }
 }
 
