@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "problem/bucket.h"
 
@@ -19,9 +20,12 @@ std::string code_of(const Trial& trial) {
   return compiler_never_ended ? source_mark(trial.source_hash) : trial.image_hash;
 }
 
-const Record* newest_of(const std::vector<Record>& records, const Trial& trial, const Toolchain& now) {
+// At `shape`, or with none at any.
+const Record* newest_of(const std::vector<Record>& records, const Trial& trial, const Toolchain& now,
+                        std::string_view shape = {}) {
   const auto newest = std::find_if(records.rbegin(), records.rend(), [&](const Record& record) {
-    return is_of(record, trial.candidate) && record.compiler == now.compiler;
+    return is_of(record, trial.candidate) && record.compiler == now.compiler &&
+           (shape.empty() || record.shape == shape);
   });
   return newest == records.rend() ? nullptr : &*newest;
 }
@@ -72,13 +76,14 @@ Record record_of(const Trial& trial, const Problem& problem, const Problem& time
 
 const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Problem& timed,
                           const Toolchain& now, double replayed_below) {
-  const Record* newest = newest_of(records, trial, now);
-  if (!newest || (newest->median_seconds < replayed_below && newest->reason != kTimedByReplay))
-    return nullptr;
-  const bool answers = newest->image_hash == trial.image_hash && newest->outcome == Outcome::ok &&
-                       newest->median_seconds > 0 && is_fresh(*newest, now) &&
-                       newest->shape == describe(timed);
-  return answers ? newest : nullptr;
+  // Another shape's newer time is no answer, nor in the way of one; a failure is, and another image.
+  const auto holds = [&](const Record* record) {
+    return record && record->image_hash == trial.image_hash && record->outcome == Outcome::ok;
+  };
+  const Record* newest = newest_of(records, trial, now, describe(timed));
+  if (!holds(newest) || !holds(newest_of(records, trial, now))) return nullptr;
+  if (newest->median_seconds < replayed_below && newest->reason != kTimedByReplay) return nullptr;
+  return newest->median_seconds > 0 && is_fresh(*newest, now) ? newest : nullptr;
 }
 
 const Record* find_crash(const std::vector<Record>& records, const Trial& trial, const Toolchain& now) {

@@ -17,10 +17,11 @@ constexpr std::string_view kTimedByReplay = "timed by replay";
 Record record_of(const Trial& trial, const Problem& problem, const Problem& timed, Backend& backend,
                  const Margin& margin);
 
-// The newest record of this trial's candidate (family, config, compiler), when it answers the trial: timed,
-// of the same image, under this driver, at the shape that is to be timed now, and by replay when it is as
+// The newest record of this trial's candidate (family, config, compiler) at the shape that is to be timed
+// now, when it answers the trial: timed, of the same image, under this driver, and by replay when it is as
 // short as what is timed by replay now (`replayed_below`): single launches read longer, so an old record
-// would lose to every new one. nullptr when not.
+// would lose to every new one. nullptr when not, or when the candidate's newest record of any shape is of
+// another image or of a failure.
 const Record* find_answer(const std::vector<Record>& records, const Trial& trial, const Problem& timed,
                           const Toolchain& now, double replayed_below);
 

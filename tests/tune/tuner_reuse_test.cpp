@@ -157,6 +157,16 @@ TEST_CASE("the time of another shape of the bucket is no answer") {
   REQUIRE(bench.bucket(larger) == bench.bucket(kSmallRows));
   bench.tune(kSmallRows);
   CHECK(reused(bench.tune(larger)) == 0);
+  SECTION("and does not take the first one's place") {
+    const TuneReport report = bench.tune(kSmallRows);
+    CHECK(reused(report) == 12);
+    CHECK(report.winner);
+  }
+  SECTION("but what failed there is tried again") {
+    bench.backend.script[rows_config(4, 2)].fault = Fault::swaps_two_rows;
+    bench.tune(larger, {.force = true});
+    CHECK(reused(bench.tune(kSmallRows)) == 11);
+  }
 }
 
 TEST_CASE("seeds are tried first, in their order; those that are no candidates are left out") {
