@@ -185,8 +185,9 @@ double FlashFwdSm90::predicted_seconds(const Problem& problem, const Config& con
   // Exponentials of one consumer go on during the products of another, of its block or of a second block; a
   // consumer alone has only its own P · V meanwhile.
   const bool alone = consumers_of(config) == 1 && (verdict.blocks_per_multiprocessor == 1 || waves <= 1);
+  const double exposed = alone ? 0.6 : consumers_of(config) == 3 ? 0.1 : 0.2;  // of the shorter of the two
   const double step_cycles =
-      std::max(products, exponentials) + (alone ? 0.6 : 0.2) * std::min(products, exponentials) + 100;
+      std::max(products, exponentials) + exposed * std::min(products, exponentials) + 100;
   // Before the first step a block waits for its copies; one that goes on has had them brought meanwhile, and
   // two on one multiprocessor wait at once.
   const double start_cycles = config.at("PERSISTENT") ? 1200 : 2500;
