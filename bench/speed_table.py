@@ -91,8 +91,8 @@ def backward_markdown(result: dict, path: str) -> str:
 
 
 def decoding_markdown(result: dict, path: str) -> str:
-    return (f"{result['gpu']}, {result['date']}, decoding, microseconds by replay of a captured graph: {origin_text(result, path)}\n\n"
-            f"{table(decode_rows(result))}")
+    return (f"{result['gpu']}, {result['date']}, decoding, microseconds by replay of a captured graph: "
+            f"{origin_text(result, path)}\n\n{table(decode_rows(result))}")
 
 
 def speed_markdown(forward: pathlib.Path, backward: pathlib.Path, decoding: pathlib.Path | None) -> str:

@@ -79,7 +79,7 @@ static_assert(24 + kClaimedRegisters * kConsumers <=
               "a claim of more registers than the block was launched with waits for ever");
 constexpr int kN = BLOCK_N / 8;  // key tiles of a step
 constexpr bool kCausal = CAUSAL_MASK != 0;
-constexpr bool kSkipsHidden = kCausal && kConsumers > 1;  // in which a consumer's rows see no key
+constexpr bool kSkipsHidden = kCausal && kConsumers > 1;  // steps of the tile that other rows see alone
 static_assert(BLOCK_M % kWarpgroupRows == 0, "every consumer owns 64 rows");
 static_assert(kConsumers > 1 || TAKE_TURNS == 0, "one consumer has no one to take turns with");
 static_assert((BLOCK_M - kWarpgroupRows + BLOCK_N - 1) / BLOCK_N <= STAGES,
@@ -188,7 +188,10 @@ struct Consumer {
   ATTUNE_FN void take_steps(const Piece& piece) {
     pass_over_values(piece.hidden_steps);
     int first_key = piece.first_key;
-    if (piece.first_row >= params.seqlen_q) first_key = pass_over_steps(first_key);
+    if (piece.first_row >= params.seqlen_q) {
+      pass_over_steps(first_key);
+      first_key = 0;
+    }
     ATTUNE_NO_UNROLL
     while (first_key > 0) {
       first_key -= BLOCK_N;
@@ -252,9 +255,9 @@ struct Consumer {
       }
     }
   }
-  // The steps after the first of rows beyond the last one, where nothing is stored. Returns the last one's
-  // key.
-  ATTUNE_FN int pass_over_steps(int first_key) {
+  // The steps after the first, which begins at `first_key`, of rows beyond the last one, where nothing is
+  // stored.
+  ATTUNE_FN void pass_over_steps(int first_key) {
     ATTUNE_NO_UNROLL
     for (; first_key > 0; first_key -= BLOCK_N) {
       if constexpr (TAKE_TURNS != 0) turns.await();
@@ -264,7 +267,6 @@ struct Consumer {
       release_values();
       if constexpr (TAKE_TURNS != 0) turns.pass();
     }
-    return 0;
   }
 
   // After the last scores of a tile its Q is done with, too; the mover knows by the O in its place, if there

@@ -90,19 +90,12 @@ struct Memory {
   }
 };
 
-// The first key of a tile's first step. It has one step at least, in which all keys may be masked.
-ATTUNE_FN int first_key_of(const TileCoordinates& tile, const FlashFwdSm90Params& params) {
-  const int blocks = visible_key_blocks<BLOCK_M, BLOCK_N, kCausal>(tile.first_row, params.seqlen_q,
-                                                                   params.seqlen_kv, params.diagonal);
-  return blocks > 1 ? (blocks - 1) * BLOCK_N : 0;
-}
-
-// The first key of the first step in which 64 rows of the tile, from `first_row` on, see any; rows beyond the
-// last one are as if they saw all that the tile sees.
-ATTUNE_FN int first_key_of_group(int first_row, int first_key_of_tile, const FlashFwdSm90Params& params) {
-  if (first_row >= params.seqlen_q) return first_key_of_tile;
-  const int blocks = visible_key_blocks<kWarpgroupRows, BLOCK_N, kCausal>(first_row, params.seqlen_q,
-                                                                          params.seqlen_kv, params.diagonal);
+// The first key of the first step of ROWS rows from `first_row` on: of a tile, or of a consumer's part. They
+// take one step at least, in which all keys may be masked.
+template <int ROWS>
+ATTUNE_FN int first_key_of(int first_row, const FlashFwdSm90Params& params) {
+  const int blocks = visible_key_blocks<ROWS, BLOCK_N, kCausal>(first_row, params.seqlen_q, params.seqlen_kv,
+                                                                params.diagonal);
   return blocks > 1 ? (blocks - 1) * BLOCK_N : 0;
 }
 
@@ -134,7 +127,7 @@ struct Producer {
     ATTUNE_NO_UNROLL
     while (walk.next(tile)) {
       const int kv_head = static_cast<int>(quotient(static_cast<u32>(tile.head), params.heads_per_kv));
-      int first_key = first_key_of(tile, params);
+      int first_key = first_key_of<BLOCK_M>(tile.first_row, params);
       load_keys(first_key, kv_head, tile.batch);
       ATTUNE_NO_UNROLL
       for (; first_key > 0; first_key -= BLOCK_N) {  // V comes a step behind K, as its use does
@@ -208,8 +201,11 @@ struct RowMover {
  private:
   ATTUNE_FN Piece piece_of(const TileCoordinates& tile) const {
     Piece piece = {tile.first_row + kWarpgroupRows * group, tile.head, tile.batch, 0, 0, 0};
-    const int first_key = first_key_of(tile, params);
-    piece.first_key = first_key_of_group(piece.first_row, first_key, params);
+    const int first_key = first_key_of<BLOCK_M>(tile.first_row, params);
+    // Rows beyond the last one are as if they saw all that the tile sees.
+    piece.first_key = piece.first_row >= params.seqlen_q
+                          ? first_key
+                          : first_key_of<kWarpgroupRows>(piece.first_row, params);
     piece.hidden_steps = (first_key - piece.first_key) / BLOCK_N;
     return piece;
   }

@@ -16,7 +16,7 @@ ATTUNE_FN int uniform(int value, attune_simt_site site = simt::here()) {
   return warp_any(largest_high != high || largest_low != low, site) ? ~value : value;
 }
 ATTUNE_FN int uniform_warpgroup_index() {
-  return warpgroup_index();
+  return uniform(warpgroup_index());
 }
 
 ATTUNE_FN void warpgroup_barrier(attune_simt_site site = simt::here()) {

@@ -110,9 +110,7 @@ class FlashFwdSm90 final : public Family {
             return consumers_of(config) > 1 || (is_step && config.at("STAGES") == 2 &&
                                                 config.at("TAKE_TURNS") == 0 && config.at("PERSISTENT") == 0);
           }},
-         {"steps are long (two thirds of the longest, three consumers' the longest), or many short ones are "
-          "in "
-          "flight",
+         {"steps are long (three consumers': the longest; two's: two thirds), or short and many",
           [problem, longest_of_two = longest_step(problem, device, 2),
            longest_of_three = longest_step(problem, device, 3)](const Config& config) {
             const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);

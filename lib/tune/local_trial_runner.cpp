@@ -1,5 +1,5 @@
-#include <algorithm>
 #include <map>
+#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,14 +50,11 @@ class LocalTrialRunner final : public TrialRunner {
 
   void time(std::span<Trial* const> trials, Deadline deadline) override {
     const TimingScratch scratch(backend_, problem_);
-    // One for all: they run one after the other, and none minds what another has left there.
-    size_t workspace_bytes = 0;
-    for (const Trial* trial : trials) {
-      const Candidate& candidate = trial->candidate;
-      workspace_bytes = std::max(
-          workspace_bytes, ScratchWorkspace::bytes(backend_, *candidate.family, problem_, candidate.config));
-    }
-    const ScratchWorkspace workspace(backend_, workspace_bytes);
+    // One for all: none minds what another has left there.
+    const auto candidates = trials | std::views::transform([](const Trial* trial) -> const Candidate& {
+                              return trial->candidate;
+                            });
+    const ScratchWorkspace workspace(backend_, ScratchWorkspace::most_bytes(backend_, problem_, candidates));
     Arguments arguments = scratch.arguments();
     arguments.workspace = workspace.data();
     std::vector<Launch> launches(trials.size());

@@ -1,6 +1,8 @@
 // ScratchWorkspace: a workspace of candidates that are tried, in scratch memory.
 #pragma once
 
+#include <algorithm>
+#include <ranges>
 #include <vector>
 
 #include "backend/backend.h"
@@ -17,6 +19,15 @@ class ScratchWorkspace {
     LaunchShape shape = family.launch_shape(problem, config);
     shape.multiprocessors = backend.device().multiprocessors;
     return family.workspace_bytes(problem, shape);
+  }
+
+  // What suffices for any of these candidates, which run one after the other.
+  template <std::ranges::input_range Candidates>
+  static size_t most_bytes(const Backend& backend, const Problem& problem, Candidates&& candidates) {
+    size_t most = 0;
+    for (const Candidate& candidate : candidates)
+      most = std::max(most, bytes(backend, *candidate.family, problem, candidate.config));
+    return most;
   }
 
   // Full of NaNs: what a kernel has not written itself must not be used.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ranges>
 
 #include "base/error.h"
 #include "problem/bucket.h"
@@ -172,13 +173,9 @@ class TuneRun {
 
 // Scratch memory of a race: the problem's tensors, and the workspace that the candidates take turns at.
 int64_t race_bytes(const Problem& timed, const Backend& backend, const std::vector<Trial>& trials) {
-  size_t workspace = 0;
-  for (const Trial& trial : trials) {
-    const Candidate& candidate = trial.candidate;
-    if (trial.outcome != Outcome::ok) continue;
-    workspace =
-        std::max(workspace, ScratchWorkspace::bytes(backend, *candidate.family, timed, candidate.config));
-  }
+  const auto is_ok = [](const Trial& trial) { return trial.outcome == Outcome::ok; };
+  const size_t workspace = ScratchWorkspace::most_bytes(
+      backend, timed, trials | std::views::filter(is_ok) | std::views::transform(&Trial::candidate));
   int64_t bytes = TimingScratch::bytes(timed);
   return __builtin_add_overflow(bytes, workspace, &bytes) ? INT64_MAX : bytes;
 }

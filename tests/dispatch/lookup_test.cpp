@@ -94,6 +94,18 @@ TEST_CASE("what was measured at the very shape goes before other shapes of the b
     bench.database->add(bench.record(other, kThird, 5e-3));
     CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == kThird);
   }
+  SECTION("also when it is the templates that have changed") {
+    for (const auto& [config, seconds] : {std::pair(kChosen, 2e-3), std::pair(kOther, 4e-3)}) {
+      Record changed = bench.record(kSmallAttention, config, seconds);
+      changed.image_hash = "of another template";
+      bench.database->add(changed);
+    }
+    CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == kChosen);  // none that is fresh
+    bench.database->add(bench.record(other, kThird, 5e-3));
+    const auto plan = bench.plan(kSmallAttention, TuningPolicy::off);
+    CHECK(plan->config() == kThird);
+    CHECK(plan->is_fresh());
+  }
 }
 
 TEST_CASE("a hostile record of the first database leaves the word to the next") {

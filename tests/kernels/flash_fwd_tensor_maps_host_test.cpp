@@ -11,14 +11,6 @@
 
 using namespace attune;
 
-namespace {
-
-void* address(uintptr_t value) {
-  return reinterpret_cast<void*>(value);
-}
-
-}  // namespace
-
 TEST_CASE("flash_fwd describes K and V to the copy engine where it can") {
   const Config config{{"BLOCK_M", 64},       {"BLOCK_N", 48},    {"WARPS", 4},        {"STAGES", 1},
                       {"Q_IN_REGISTERS", 0}, {"KEEP_PLACES", 0}, {"TENSOR_COPIES", 1}};

@@ -38,10 +38,6 @@ Params params_of(const Launch& launch) {
   return params;
 }
 
-void* address(uintptr_t value) {
-  return reinterpret_cast<void*>(value);
-}
-
 // One past the last byte that any element of the tensor occupies, counted element by element.
 const void* counted_end(const TensorView& view, int64_t batch, int64_t heads, int64_t rows, int64_t columns,
                         size_t element) {

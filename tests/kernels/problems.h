@@ -1,5 +1,7 @@
-// Problems and devices that the tests of the host twins share.
+// Problems, devices and addresses that the tests of the host twins share.
 #pragma once
+
+#include <cstdint>
 
 #include "kernels/registry.h"
 
@@ -9,6 +11,10 @@ constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32, DType::f64};
 
 inline const Family& flash_fwd() {
   return *find_family("flash_fwd");
+}
+
+inline void* address(uintptr_t value) {
+  return reinterpret_cast<void*>(value);
 }
 
 inline DeviceSpec device(const char* arch) {
