@@ -192,8 +192,9 @@ struct RowMover {
     } else {
       ATTUNE_NO_UNROLL
       while (has_next) {
+        const Piece piece = take_next();  // while the slot is still in use
         memory.row_barriers(consumer).await_empty(at_q);
-        load_next();
+        load(piece);
       }
     }
   }
@@ -209,17 +210,21 @@ struct RowMover {
     piece.hidden_steps = (first_key - piece.first_key) / BLOCK_N;
     return piece;
   }
-  ATTUNE_FN void load_next() {
+  ATTUNE_FN Piece take_next() {
     Piece piece = piece_of(next);
     has_next = ahead.next(next);
     piece.is_last = !has_next;
+    // Next time it has other rows: the last of a tile see more keys under a causal mask, or none are there.
+    group = group + 1 == kConsumers ? 0 : group + 1;
+    return piece;
+  }
+  ATTUNE_FN void load_next() { load(take_next()); }
+  ATTUNE_FN void load(const Piece& piece) {
     piece.write(memory.piece(consumer, at_q.slot));
     const Shared<u64> full = memory.row_barriers(consumer).full(at_q);
     mbarrier_expect(full, kLayout.q_tile_bytes());
     copy_tile(memory.q(consumer, at_q.slot), params.q_map, full, piece.first_row, piece.head, piece.batch);
     at_q.advance();
-    // Next time it has other rows: the last of a tile see more keys under a causal mask, or none are there.
-    group = group + 1 == kConsumers ? 0 : group + 1;
   }
   // True when it was the last.
   ATTUNE_FN bool store_outputs() {

@@ -1,9 +1,13 @@
 // The tiles that a block computes one after the other, where a launch has fewer blocks than tiles.
 //
-// Heads are taken in sections, whose keys and values stay in L2. Under a causal mask the last tiles of all
-// heads of a section come first, since they see the most keys, and tiles get shorter from place to place:
-// every other round goes the other way, so that whoever had the longest of one has the shortest of the next.
-// A section begins with a round of its own, whence some blocks have nothing to do in the last one before.
+// Without a mask the tiles of a head come together, head by head. Under a causal mask the last tiles of a
+// head see the most keys. Where a head has many tiles, heads are taken in sections, whose keys and values
+// stay in L2: the last tiles of all heads of a section come first, then those before them, so that tiles get
+// shorter from place to place; every other round goes the other way, so that whoever had the longest of one
+// has the shortest of the next. A section begins with a round of its own, whence some blocks have nothing to
+// do in the last one before. Where a head has few tiles, memory is what is short: every round takes all tiles
+// of its heads, long ones beside short ones, so that it is asked for as much at all times, and keys are in L2
+// while all need them.
 #pragma once
 
 #include "attention/divisor.cuh"
@@ -12,8 +16,16 @@
 
 namespace attune {
 
+// Which of a head's tiles a block takes in a round of whole heads, where its place is that of tile `index`.
+// In two rounds, which mirror each other, every block has equally long ones; then others than before.
+ATTUNE_FN u32 mixed_index(u32 index, u32 round, const Divisor& tiles) {
+  const u32 shifted = index + round / 2;
+  const u32 within = shifted - quotient(shifted, tiles) * tiles.value;
+  return round % 2 == 0 ? within : tiles.value - 1 - within;
+}
+
 // True when the block has a tile in this round.
-template <int BLOCK_ROWS, bool CAUSAL>
+template <int BLOCK_ROWS, bool CAUSAL, bool SEVERAL>
 ATTUNE_FN bool tile_of_round(TileCoordinates& tile, u32 round, u32 block, const TileWalkParams& walk) {
   const u32 section = quotient(round, walk.section_rounds);
   const u32 first_head = section * walk.section_heads.value;
@@ -22,12 +34,15 @@ ATTUNE_FN bool tile_of_round(TileCoordinates& tile, u32 round, u32 block, const 
   const u32 within = round - section * walk.section_rounds.value;
   const u32 place = within * walk.blocks + (CAUSAL && within % 2 == 1 ? walk.blocks - 1 - block : block);
   if (place >= heads.value * walk.tiles_of_head.value) return false;
-  // Under a causal mask a tile of every head, then the next tile of each; else the tiles of a head.
-  const Divisor run = CAUSAL ? heads : walk.tiles_of_head;
+  // A tile of every head, then the next tile of each; or the tiles of a head.
+  const bool by_head = !CAUSAL || (SEVERAL && walk.whole_heads);
+  const Divisor run = by_head ? walk.tiles_of_head : heads;
   const u32 run_index = quotient(place, run);
   const u32 run_place = place - run_index * run.value;
-  const u32 head = first_head + (CAUSAL ? run_place : run_index);
-  const u32 index = CAUSAL ? walk.tiles_of_head.value - 1 - run_index : run_place;
+  const u32 head = first_head + (by_head ? run_index : run_place);
+  u32 index = by_head ? run_place : run_index;
+  if (CAUSAL && by_head) index = mixed_index(index, round, walk.tiles_of_head);
+  if (CAUSAL) index = walk.tiles_of_head.value - 1 - index;
   const u32 batch = quotient(head, walk.heads_q);
   tile = {static_cast<int>(index) * BLOCK_ROWS, static_cast<int>(head - batch * walk.heads_q.value),
           static_cast<int>(batch)};
@@ -52,7 +67,7 @@ struct TileWalk {
     while (round < params.rounds) {
       const u32 this_round = round;
       round = SEVERAL ? round + 1 : params.rounds;
-      if (tile_of_round<BLOCK_ROWS, CAUSAL>(tile, this_round, block, params)) return true;
+      if (tile_of_round<BLOCK_ROWS, CAUSAL, SEVERAL>(tile, this_round, block, params)) return true;
     }
     return false;
   }

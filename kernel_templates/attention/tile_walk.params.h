@@ -12,4 +12,5 @@ struct TileWalkParams {
   Divisor section_heads;       // heads that are worked on together
   Divisor last_section_heads;  // the same of the last section
   Divisor section_rounds;      // rounds they take
+  unsigned whole_heads;        // under a causal mask every round takes all tiles of its heads
 };

@@ -69,13 +69,11 @@ int longest_step(const Problem& problem, const DeviceSpec& device, int consumers
   return longest;
 }
 
-// For tiles of few steps, whose keys come from far: as many short steps in flight as there is room for.
+// For tiles of few steps, whose keys come from far: four short steps in flight.
 bool has_many_in_flight(const Problem& problem, const Config& config) {
-  const int consumers = consumers_of(config), block_n = config.at("BLOCK_N"), stages = config.at("STAGES");
-  if (config.at("PERSISTENT") == 0) return false;
-  if (is_narrow(problem)) return stages == 4 && block_n == (consumers == 3 ? 64 : 128);
+  if (config.at("PERSISTENT") == 0 || config.at("STAGES") != 4 || config.at("BLOCK_N") != 64) return false;
   const bool has_room = std::max(problem.head_dim, problem.head_dim_v) <= 2 * PanelTensor::kPanelColumns;
-  return has_room && consumers == 2 && ((stages == 3 && block_n == 96) || (stages == 4 && block_n == 64));
+  return has_room && consumers_of(config) == (is_narrow(problem) ? 3 : 2);
 }
 
 class FlashFwdSm90 final : public Family {
@@ -253,14 +251,18 @@ bool FlashFwdSm90::pack(const Problem& problem, const LaunchShape& shape, const 
   const TilesToWalk tiles = tiles_of(problem, shape, arguments);
   const uint32_t all_tiles = flash::blocks_of(tiles.tiles_of_head, problem.heads_q, batch);
   const bool persistent = shape.persistent && shape.multiprocessors > 0;
-  const uint32_t blocks =
+  uint32_t blocks =
       persistent ? std::min(all_tiles, static_cast<uint32_t>(shape.multiprocessors)) : all_tiles;
+  if (blocks > 0 && shape.persistent) {  // it walks, whatever the number of its blocks
+    params.walk = persistent_walk(tiles, blocks);
+    blocks = params.walk.blocks;
+  } else if (blocks > 0) {
+    params.walk = single_walk(tiles);
+  }
   flash::set_shape(launch, shape, blocks);
   flash::add_forward_regions(launch, problem, arguments);
   if (blocks == 0) return true;  // nobody asks
 
-  // NOTE: a persistent kernel walks, whatever the number of its blocks.
-  params.walk = shape.persistent ? persistent_walk(tiles, blocks) : single_walk(tiles);
   constexpr unsigned kAll = 15;
   const unsigned aligned =
       flash::aligned_bit(tensors.q, element, 0) | flash::aligned_bit(tensors.k, element, 1) |

@@ -15,8 +15,8 @@ struct TilesToWalk {
   int64_t cached_heads;  // so many query heads' keys and values fit in L2
 };
 
-// A walk of `blocks` blocks over them. Where these are no more than the tiles each has one in the first
-// round: kernels rely on it.
+// A walk over them of `blocks` blocks, or a few less: those of the result. Where these are no more than the
+// tiles each has one in the first round: kernels rely on it.
 TileWalkParams persistent_walk(const TilesToWalk& tiles, int64_t blocks);
 // The same order where every tile has a block of its own: a section is a round, whose blocks come after those
 // of the round before.

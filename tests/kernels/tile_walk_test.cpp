@@ -90,7 +90,7 @@ TEST_CASE("blocks that walk over tiles compute every tile once") {
   for (const TilesToWalk& tiles :
        {TilesToWalk{1, 1, 1, true, 1}, TilesToWalk{5, 3, 2, true, 4}, TilesToWalk{9, 6, 1, true, 2},
         TilesToWalk{4, 32, 32, true, 128}, TilesToWalk{128, 16, 1, true, 4}, TilesToWalk{300, 3, 2, true, 1},
-        TilesToWalk{3, 40, 5, true, 64}}) {
+        TilesToWalk{3, 40, 5, true, 64}, TilesToWalk{5, 53, 1, true, 9}, TilesToWalk{8, 40, 1, true, 9}}) {
     for (const int64_t blocks : {1, 7, 132}) {
       check_every_tile_once<true>(tiles, attune::persistent_walk(tiles, blocks));
       TilesToWalk unmasked = tiles;
@@ -124,4 +124,40 @@ TEST_CASE("blocks that walk over tiles of a causal mask have about the same work
       CHECK(static_cast<double>(*std::ranges::max_element(steps)) < 1.04 * total / kBlocks);
     }
   }
+}
+
+TEST_CASE("a round of whole heads has tiles of all lengths, and pairs of rounds are equally long") {
+  constexpr int64_t kBlocks = 132;
+  for (const int64_t tiles_of_head : {2, 3, 4, 5, 6, 8}) {
+    const TilesToWalk tiles{tiles_of_head, 32, 32, true, 64};
+    const TileWalkParams walk = attune::persistent_walk(tiles, kBlocks);
+    INFO(tiles_of_head << " tiles");
+    REQUIRE(walk.whole_heads == 1);
+    CHECK(walk.blocks == kBlocks / tiles_of_head * tiles_of_head);
+    std::vector<std::vector<int>> of_round(2);
+    bool has_same_in_next_pair = false;
+    for (unsigned block = 0; block < walk.blocks; ++block) {
+      const std::vector<TileCoordinates> of_block = tiles_of<true>(block, walk);
+      for (const size_t round : {0, 1})
+        of_round[round].push_back(of_block[round].first_row / kRows);
+      CHECK(of_round[0].back() + of_round[1].back() == tiles_of_head - 1);
+      has_same_in_next_pair |= of_block[2].first_row == of_block[0].first_row;
+    }
+    CHECK_FALSE(has_same_in_next_pair);
+    for (const std::vector<int>& lengths : of_round) {
+      for (int length = 0; length < tiles_of_head; ++length)
+        CHECK(std::ranges::count(lengths, length) == kBlocks / tiles_of_head);
+    }
+  }
+}
+
+TEST_CASE("whole heads are for heads of few tiles, in some rounds that leave few blocks idle") {
+  const auto takes_whole_heads = [](const TilesToWalk& tiles) {
+    return attune::persistent_walk(tiles, 132).whole_heads == 1;
+  };
+  CHECK(takes_whole_heads({4, 66, 1, true, 64}));
+  CHECK_FALSE(takes_whole_heads({4, 65, 1, true, 64}));   // not quite two rounds
+  CHECK_FALSE(takes_whole_heads({7, 66, 1, true, 64}));   // 126 of 132 blocks
+  CHECK_FALSE(takes_whole_heads({11, 66, 1, true, 64}));  // many tiles
+  CHECK_FALSE(takes_whole_heads({4, 66, 1, false, 64}));  // equally long ones
 }
