@@ -11,8 +11,8 @@
 // and tell the consumer what it computes (flash_fwd_sm90.movers.cuh). While a consumer computes the
 // exponentials of a step, two products run: its own P · V of the step before, and those of other consumers.
 // When a tile ends, the first product of the next one runs while its rows go to shared memory, from where the
-// copy engine stores them (or straight to global memory where there is no room). The launch begins before the
-// one before it has ended, and waits.
+// copy engine stores them: to the place of its Q, to one that consumers have in turn, or, where there is room
+// for neither, straight to global memory. The launch begins before the one before it has ended, and waits.
 //
 //   products of a consumer   | S0 |    | S1 | P0·V0 |     | S2 | P1·V1 |
 //   its exponentials              | P0 |       | P1       |       | P2
@@ -71,6 +71,7 @@ using Element = ELEMENT;
 constexpr int kConsumers = BLOCK_M / kWarpgroupRows;  // warpgroups
 constexpr FlashFwdSm90Layout kLayout{HEAD_DIM, HEAD_DIM_V, kConsumers, BLOCK_N, STAGES, PERSISTENT};
 constexpr bool kStagesOutput = kLayout.stages_output();
+constexpr bool kSharesOutput = kLayout.shares_output();
 constexpr int kBlocks = FlashFwdSm90Layout::blocks(kConsumers, HEAD_DIM_V);  // of a multiprocessor
 // Registers of a consumer's thread once the producer has given up its own; 0: as many as it is launched with.
 constexpr int kClaimedRegisters = kConsumers == 3 ? 160 : kConsumers == 2 ? 240 : kBlocks == 2 ? 232 : 0;
@@ -102,7 +103,7 @@ struct Consumer {
   const FlashFwdSm90Params& params;
   const Memory& memory;
   int self;  // which of the consumers
-  Turns<kConsumers> turns;
+  Turns<kConsumers> turns, output_turns;
   RowPosition at_q;  // the tile's slot. Its products are started all the sooner for knowing it all the while.
   RowPosition at_o;
   Position at_k, at_v;
@@ -112,7 +113,11 @@ struct Consumer {
   PackedScores<kN> probability;
 
   ATTUNE_FN Consumer(const FlashFwdSm90Params& params, const Memory& memory, int self)
-      : params(params), memory(memory), self(self), turns(memory.turns(), self) {}
+      : params(params),
+        memory(memory),
+        self(self),
+        turns(memory.turns(), self),
+        output_turns(memory.output_turns(), self) {}
 
   ATTUNE_FN void compute_tiles() {
     Piece piece = begin();
@@ -311,6 +316,11 @@ struct Consumer {
       warp_barrier();
       if (lane_index() == 0) mbarrier_arrive(memory.o_full(self, at_o.slot));
       at_o.advance();
+    } else if constexpr (kSharesOutput) {
+      output_turns.await();
+      pack_rows(memory.shared_o(), output, factor);
+      warp_barrier();
+      if (lane_index() == 0) mbarrier_arrive(memory.output_full());
     } else {
       store_rows<HEAD_DIM_V>(output, factor,
                              output_row_of<Element>(params.o, piece.batch, piece.head, warp_row),
@@ -359,6 +369,9 @@ ATTUNE_KERNEL_BLOCKS(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + attune::kCon
       producer.load_tiles();
     } else if (warp <= kConsumers) {
       RowMover mover(params, memory, warp - 1);
+      mover.move_tiles();
+    } else if (kSharesOutput && warp == kConsumers + 1) {
+      OutputMover mover{params, memory};
       mover.move_tiles();
     }
   } else {

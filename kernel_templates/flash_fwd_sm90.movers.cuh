@@ -46,6 +46,7 @@ struct Memory {
 
   ATTUNE_FN TileQ q(int consumer, int slot) const { return {rows(consumer, slot)}; }
   ATTUNE_FN TileO o(int consumer, int slot) const { return {rows(consumer, slot)}; }
+  ATTUNE_FN TileO shared_o() const { return {start + kLayout.o_offset() / ELEMENT_BYTES}; }
   ATTUNE_FN TileK k(int slot) const {
     return {start + (kLayout.k_offset(0) / ELEMENT_BYTES + slot * (kLayout.k_tile_bytes() / ELEMENT_BYTES))};
   }
@@ -63,6 +64,8 @@ struct Memory {
   ATTUNE_FN Barriers k_barriers() const { return {start.as<u64>() + kLayout.k_barriers_offset() / 8}; }
   ATTUNE_FN Barriers v_barriers() const { return {start.as<u64>() + kLayout.v_barriers_offset() / 8}; }
   ATTUNE_FN Shared<u64> turns() const { return start.as<u64>() + kLayout.turns_offset() / 8; }
+  ATTUNE_FN Shared<u64> output_turns() const { return start.as<u64>() + kLayout.output_turns_offset() / 8; }
+  ATTUNE_FN Shared<u64> output_full() const { return start.as<u64>() + kLayout.output_full_offset() / 8; }
   ATTUNE_FN Shared<int> piece(int consumer, int slot) const {
     constexpr int kWords = kLayout.piece_bytes() / 4;
     return start.as<int>() +
@@ -81,6 +84,10 @@ struct Memory {
     k_barriers().init(kWarps * kConsumers);
     v_barriers().init(kWarps * kConsumers);
     Turns<kConsumers>::init(turns());
+    if constexpr (kSharesOutput) {
+      Turns<kConsumers>::init(output_turns(), 1);
+      mbarrier_init(output_full(), kWarps);
+    }
   }
 
  private:
@@ -103,7 +110,7 @@ ATTUNE_FN void prefetch_maps(const FlashFwdSm90Params& params) {
   prefetch_map(params.q_map);
   prefetch_map(params.k_map);
   prefetch_map(params.v_map);
-  if constexpr (kStagesOutput) prefetch_map(params.o_map);
+  if constexpr (kStagesOutput || kSharesOutput) prefetch_map(params.o_map);
 }
 
 // Starts copying a tile's rows from `row` on, panel by panel.
@@ -235,6 +242,35 @@ struct RowMover {
     bulk_wait_read<0>();
     at_o.advance();
     return piece.is_last != 0;
+  }
+};
+
+// Has the O stored that consumers leave in one place in turn, and passes the turns on when it is read. One
+// thread does it.
+struct OutputMover {
+  const FlashFwdSm90Params& params;
+  const Memory& memory;
+
+  ATTUNE_FN void move_tiles() {
+    Walk walk(params.walk, static_cast<u32>(block_index()));
+    TileCoordinates tile;
+    int first_group = 0;  // of the tile's rows: consumer 0's
+    u32 phase = 0;
+    ATTUNE_NO_UNROLL
+    while (walk.next(tile)) {
+      ATTUNE_NO_UNROLL
+      for (int consumer = 0; consumer < kConsumers; ++consumer) {
+        const int group = first_group + consumer < kConsumers ? first_group + consumer
+                                                              : first_group + consumer - kConsumers;
+        mbarrier_wait(memory.output_full(), phase);
+        phase ^= 1;
+        start_store<HEAD_DIM_V>(params.o_map, memory.shared_o(), tile.first_row + kWarpgroupRows * group,
+                                tile.head, tile.batch);
+        bulk_wait_read<0>();
+        mbarrier_arrive(memory.output_turns() + (consumer + 1 == kConsumers ? 0 : consumer + 1));
+      }
+      first_group = first_group + 1 == kConsumers ? 0 : first_group + 1;
+    }
   }
 };
 

@@ -15,12 +15,11 @@ struct Turns {
   // The first one's first turn begins by itself.
   ATTUNE_FN Turns(Shared<u64> start, int self) : start(start), self(self), phase(self == 0 ? 1 : 0) {}
 
-  // By one thread.
-  ATTUNE_FN static void init(Shared<u64> start) {
-    constexpr u32 kWarps = 4;
+  // By one thread. `passers`: who arrive to pass a turn, the warps of a warpgroup if it does that itself.
+  ATTUNE_FN static void init(Shared<u64> start, u32 passers = 4) {
     ATTUNE_UNROLL
     for (int i = 0; i < WARPGROUPS; ++i)
-      mbarrier_init(start + i, kWarps);
+      mbarrier_init(start + i, passers);
   }
   ATTUNE_FN void await() {
     mbarrier_wait(start + self, phase);

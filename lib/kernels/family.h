@@ -93,6 +93,7 @@ struct LaunchShape {
   int64_t turn_keys = 0;      // keys that a block takes at once, where blocks share those of some rows
   int blocks_per_multiprocessor = 0;  // likewise: that are meant to run at once
   int box_rows = 0;                   // rows of a tensor copy in each step; 0: the kernel has none
+  bool tensor_stores = false;         // outputs are stored by the copy engine
   bool persistent = false;            // blocks go on with other rows when done with some
   bool begins_early = false;  // see Launch; only where every thread of the kernel awaits the previous launch
   // Of the device, set by who launches: who describes tensors to its copy engine (null: nobody), and its

@@ -35,11 +35,6 @@ int output_columns(const Problem& problem) {
   return FlashFwdSm90Layout::output_columns(static_cast<int>(problem.head_dim_v));
 }
 
-bool stages_output(const Problem& problem, int consumers) {
-  return FlashFwdSm90Layout::stages_output(consumers, static_cast<int>(problem.head_dim),
-                                           static_cast<int>(problem.head_dim_v));
-}
-
 // The output, scores, and the packed probabilities of the step before.
 int fragments_of(const Problem& problem, int block_n) {
   return output_columns(problem) / 2 + block_n * 3 / 4;
@@ -137,10 +132,12 @@ class FlashFwdSm90 final : public Family {
                            const BudgetVerdict& verdict) const override;
 
   LaunchShape launch_shape(const Problem& problem, const Config& config) const override {
+    const FlashFwdSm90Layout layout = layout_of(problem, config);
     return {.threads = static_cast<uint32_t>(warpgroups::threads(consumers_of(config))),
-            .shared_bytes = static_cast<uint32_t>(layout_of(problem, config).shared_bytes()),
+            .shared_bytes = static_cast<uint32_t>(layout.shared_bytes()),
             .rows = config.at("BLOCK_M"),
             .box_rows = config.at("BLOCK_N"),
+            .tensor_stores = layout.stages_output() || layout.shares_output(),
             .persistent = config.at("PERSISTENT") != 0,
             .begins_early = true};
   }
@@ -214,9 +211,8 @@ bool describe_tensors(FlashFwdSm90Params& params, const Tensors& tensors, const 
                   shape.box_rows) &&
          describe(params.v_map, tensors.v, problem.heads_kv, arguments.seqlen_kv, problem.head_dim_v,
                   shape.box_rows) &&
-         (!stages_output(problem, shape.rows / warpgroups::kRows) ||
-          describe(params.o_map, tensors.o, problem.heads_q, arguments.seqlen_q, problem.head_dim_v,
-                   warpgroups::kRows));
+         (!shape.tensor_stores || describe(params.o_map, tensors.o, problem.heads_q, arguments.seqlen_q,
+                                           problem.head_dim_v, warpgroups::kRows));
 }
 
 TilesToWalk tiles_of(const Problem& problem, const LaunchShape& shape, const Arguments& arguments) {

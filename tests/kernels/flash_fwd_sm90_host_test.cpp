@@ -123,12 +123,21 @@ TEST_CASE("flash_fwd_sm90 describes columns that are no whole panels, and leaves
   CHECK_FALSE(packing.pack());
 }
 
-TEST_CASE("flash_fwd_sm90 leaves outputs of long rows to its threads") {
+TEST_CASE("consumers of long rows share a place for outputs, or leave them to their threads without room") {
   Packing packing;
-  packing.problem.head_dim = 192;
-  packing.config.set("BLOCK_N", 112);
+  packing.problem.head_dim = packing.problem.head_dim_v = 256;
+  packing.config.set("BLOCK_N", 64);
+  REQUIRE(packing.pack());
+  CHECK(packing.encoder.asked.size() == 4);
+  // Q of both consumers and O of one, two tiles of K and of V, each of four panels, the pieces and the
+  // barriers.
+  CHECK(packing.launch.shared_bytes ==
+        4 * (3 * 64 + 2 * 2 * 64) * 128 + 24 * 2 + 8 * (3 * 2 + 4 * 2 + 2 + 2 + 1));
+  packing.config.set("BLOCK_N", 80);
+  packing.encoder.asked.clear();
   REQUIRE(packing.pack());
   CHECK(packing.encoder.asked.size() == 3);
+  CHECK(packing.launch.shared_bytes == 4 * (2 * 64 + 2 * 2 * 80) * 128 + 24 * 2 + 8 * (3 * 2 + 4 * 2 + 2));
 }
 
 TEST_CASE("flash_fwd_sm90 launches as many blocks as there are multiprocessors, or one for each tile") {
