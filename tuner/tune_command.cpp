@@ -15,6 +15,7 @@
 #include "cli/program.h"
 #include "cli/usage_error.h"
 #include "cuda/nvrtc_compiler.h"
+#include "dispatch/lookup.h"
 #include "tuner/progress.h"
 #include "tuner/report_json.h"
 #include "tuner/report_table.h"
@@ -45,7 +46,10 @@ class DeviceSite final : public TuneSite {
   }
   const ReportContext& context() const override { return context_; }
   TuneReport run(const Problem& problem, const TuneOptions& options) override {
-    return tune(problem, library_.tune_resources(), options);
+    // What was good before the templates changed, or nearby, is tried first, as when the library tunes.
+    TuneOptions with_seeds = options;
+    with_seeds.seeds = Lookup(problem, library_.planner_resources()).seeds();
+    return tune(problem, library_.tune_resources(), with_seeds);
   }
 
  private:
@@ -114,8 +118,9 @@ void TuneCommand::add_to(CLI::App& app) {
       ->group(group)
       ->type_name("SECONDS");
   app.add_flag("--force", force_, "time again what the database answers")->group(group);
-  app.add_option("--max-candidates", max_candidates_,
-                 "try the first N by the cost model; default all, on simt 8")
+  app.add_option(
+         "--max-candidates", max_candidates_,
+         "try N: what the database knows to be good, then the cost model's first; default all, on simt 8")
       ->group(group)
       ->type_name("N");
   app.add_option("--json", json_path_, "write the results to this file, too")
