@@ -69,11 +69,18 @@ const Toolchain& Lookup::now() {
 }
 
 std::optional<Selection> Lookup::exact() {
+  const std::string shape = describe(problem_);
+  const auto knows_shape = [&](const std::vector<Record>& records) {
+    return std::ranges::find(records, shape, &Record::shape) != records.end();
+  };
   std::optional<Selection> best;
-  for (const std::vector<Record>& records : layers_) {
-    std::optional<Selection> found = exact_of(records);
-    if (found && (!best || found->fresh)) best = std::move(found);
-    if (best && best->fresh) break;
+  for (const bool own_shape : {true, false}) {
+    for (const std::vector<Record>& records : layers_) {
+      if (knows_shape(records) != own_shape) continue;
+      std::optional<Selection> found = exact_of(records);
+      if (found && (!best || found->fresh)) best = std::move(found);
+      if (best && best->fresh) return best;
+    }
   }
   return best;
 }

@@ -48,8 +48,8 @@ class Lookup {
   Lookup(const Problem& problem, const PlannerResources& resources);
 
   // The winner of the bucket: of the first database that has a fresh one, else of the first that has one at
-  // all. Of one database, what was measured at the problem's own shape goes first. It has an image. The
-  // compiler is asked for only when there are records.
+  // all. Databases that know the problem's own shape go first, and in each what was measured at it. It has an
+  // image. The compiler is asked for only when there are records.
   std::optional<Selection> exact();
 
   // The buckets of the same static fields on this device, nearest first; of one bucket in several databases

@@ -51,6 +51,21 @@ TEST_CASE("the first database that has a fresh record decides, however fast the 
   CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == kThird);
 }
 
+TEST_CASE("a database that knows the problem's own shape goes before those that know others of its bucket") {
+  PlannerBench bench;
+  TuningDb& shipped = bench.add_database();
+  const Problem other = with_lengths(64, 60);
+  REQUIRE(bucket_key(other, 132) == bucket_key(kSmallAttention, 132));
+  bench.database->add(bench.record(other, kOther, 1e-9));
+  shipped.add(bench.record(kSmallAttention, kChosen, 1e-3));
+  CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == kChosen);
+  CHECK(bench.plan(other, TuningPolicy::off)->config() == kOther);
+  // Not when it is stale, and another is not.
+  TuningDb& site = bench.add_database();
+  site.add(stale(bench.record(with_lengths(60, 64), kThird)));
+  CHECK(bench.plan(with_lengths(60, 64), TuningPolicy::off)->config() == kOther);
+}
+
 TEST_CASE("a fresh record of a later database goes before a stale one, and a stale one before a near one") {
   PlannerBench bench;
   TuningDb& site = bench.add_database();
