@@ -46,12 +46,14 @@ std::string field_text(Number value) {
   return fmt::format("{}", value);
 }
 
-// Bucket by bucket, device by device, in the order in which they were first seen.
-std::vector<std::pair<std::string, std::vector<Record>>> by_bucket(const std::vector<Record>& records) {
+// Shape by shape, device by device, in the order in which they were first seen. Plans prefer what was
+// measured at their own shape, so that a bucket may have several winners.
+std::vector<std::pair<std::string, std::vector<Record>>> by_shape(const std::vector<Record>& records) {
   std::vector<std::pair<std::string, std::vector<Record>>> groups;
   std::map<std::string, size_t> places;
   for (const Record& record : records) {
-    const auto [place, is_new] = places.emplace(record.device_key + "\n" + record.bucket, groups.size());
+    const auto [place, is_new] =
+        places.emplace(record.device_key + "\n" + record.bucket + "\n" + record.shape, groups.size());
     if (is_new) groups.emplace_back(place->first, std::vector<Record>{});
     groups[place->second].second.push_back(record);
   }
@@ -82,19 +84,19 @@ std::string records_table(const std::vector<Record>& records) {
 
 std::string winners_table(const std::vector<Record>& records) {
   TextTable table({{"id", true},
-                   {"bucket"},
+                   {"problem"},
                    {"winner"},
                    {"time µs [95 %]", true},
                    {"trials", true},
                    {"measured at"},
                    {"device"}});
-  for (const auto& [key, group] : by_bucket(records)) {
+  for (const auto& [key, group] : by_shape(records)) {
     const Record& newest = group.back();
     // Fresh is what the newest trial's toolchain measured: a table needs no device.
     const std::vector<Choice> ranked = rank(group, {newest.compiler, newest.driver});
     const Record& shown = ranked.empty() ? newest : ranked.front().record;
     table.add_row(
-        {fmt::format("{}", shown.id), shown.bucket,
+        {fmt::format("{}", shown.id), shown.shape,
          ranked.empty() ? fmt::format("none: {}", name_of(shown.outcome)) : shown.family + " " + shown.config,
          is_emulated(shown) ? "" : time_of(shown), fmt::format("{}", group.size()), measured_at(shown),
          shown.device_key});

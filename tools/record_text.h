@@ -11,7 +11,7 @@ namespace attune {
 // A line per record, in the order given.
 std::string records_table(const std::vector<Record>& records);
 
-// The winner of each bucket on each device, with the number of trials behind it.
+// The winner of each shape that was measured on each device, with the number of trials behind it.
 std::string winners_table(const std::vector<Record>& records);
 
 // Every field of one record, a line each.

@@ -34,11 +34,14 @@ size_t lines_in(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("the winners' table has a line for each bucket") {
-  const std::vector<Record> records = {timed(1, "A=1", 20), timed(2, "A=2", 10),
-                                       timed(3, "A=1", 5, "forward | Nq<=128")};
+TEST_CASE("the winners' table has a line for each shape") {
+  std::vector<Record> records = {timed(1, "A=1", 20), timed(2, "A=2", 10),
+                                 timed(3, "A=1", 5, "forward | Nq<=128"), timed(4, "A=4", 1)};
+  records.back().shape = "another of the first bucket";
   const std::string text = winners_table(records);
-  CHECK(lines_in(text) == 3);
+  CHECK(lines_in(text) == 4);
+  CHECK_THAT(text, ContainsSubstring(records.back().shape));
+  CHECK_THAT(text, ContainsSubstring("A=4"));
   CHECK_THAT(text, ContainsSubstring("A=2"));
   CHECK_THAT(text, ContainsSubstring("10.00 [9.900, 10.10]"));
   CHECK(text.find("20.00") == std::string::npos);
