@@ -68,10 +68,19 @@ void MBarriers::complete_if_due(Barrier& barrier) {
   barrier.released = barrier.coming;
 }
 
-void MBarriers::observe(int thread, int barrier) {
-  if (completed(barrier) == 0) return;  // the phase before the first: nobody arrived
+std::string MBarriers::observe(int thread, int barrier) {
+  const uint32_t phases = completed(barrier);
+  if (phases == 0) return {};  // the phase before the first: nobody arrived
+  if (phases > 1 && !knowledge_.has_seen_phase(thread, barrier, phases - 2)) {
+    return fmt::format(
+        "phase {} of the mbarrier at shared byte {} is awaited by a thread that does not know of "
+        "phase {}: before that one completed, the parity of the one before it would have let the "
+        "thread go",
+        phases - 1, barriers_[barrier].offset, phases - 2);
+  }
   knowledge_.acquire(thread, barriers_[barrier].released);
-  knowledge_.observe_phases(thread, barrier, completed(barrier));
+  knowledge_.observe_phases(thread, barrier, phases);
+  return {};
 }
 
 void MBarriers::wait(int thread, int barrier, attune_simt_site site) {

@@ -34,8 +34,9 @@ class MBarriers {
   bool is_complete(int barrier, uint32_t parity) const { return completed(barrier) % 2 != parity; }
   // Bytes of a copy have arrived.
   void bring(int barrier, int64_t bytes);
-  // The thread has waited for the last phase that completed.
-  void observe(int thread, int barrier);
+  // The thread has waited for the last phase that completed. The fault as text when it did not know that the
+  // one before was complete: had it come sooner, the last but one, of the same parity, would have let it go.
+  std::string observe(int thread, int barrier);
 
   // Threads that wait for a barrier's phase; those of phases that have completed are to go on.
   void wait(int thread, int barrier, attune_simt_site site);

@@ -229,7 +229,8 @@ void Worker::mbarrier_wait(int barrier, uint32_t parity, attune_simt_site site) 
     mbarriers_.wait(thread, barrier, site);
     scheduler_.park();
   }
-  mbarriers_.observe(thread, barrier);
+  if (const std::string reason = mbarriers_.observe(thread, barrier); !reason.empty())
+    fault(thread, site, reason);
 }
 
 void Worker::release_waiters() {

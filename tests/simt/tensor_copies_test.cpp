@@ -224,6 +224,15 @@ TEST_CASE("misuse of mbarriers is reported", "[simt]") {
   SECTION("twice") {
     check_reported(kInit + kInit, {"the mbarrier at shared byte 2048 is initialised twice"});
   }
+  SECTION("a thread awaits every other phase") {  // as of a slot that is another's in between
+    check_reported(
+        kInit + "if (t == 0) { mbarrier_init(barrier + 1); mbarrier_init_fence(); }\n" + kBarrier +
+            "if (t == 0) {\nmbarrier_arrive(barrier);\nmbarrier_arrive(barrier);\n"
+            "mbarrier_arrive(barrier + 1);\n}\n"
+            "if (t == 32) {\nmbarrier_wait(barrier + 1, 0);\nmbarrier_wait(barrier, 1);\n}\n",
+        {"phase 1 of the mbarrier at shared byte 2048 is awaited by a thread that does not know of "
+         "phase 0"});
+  }
   SECTION("two arrivals in one phase") {
     check_reported(kInit + kBarrier + kExpect + kExpect,
                    {"arrival 2 in one phase of the mbarrier at shared byte 2048, which takes 1"});
