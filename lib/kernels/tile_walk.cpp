@@ -40,9 +40,11 @@ TileWalkParams persistent_walk(const TilesToWalk& tiles, int64_t blocks) {
   const int64_t sections = one ? 1 : quotient_up(all_heads, section_heads);
   const int64_t last_heads = all_heads - (sections - 1) * section_heads;
   const int64_t last_rounds = quotient_up(last_heads * tiles.tiles_of_head, blocks);
-  const int64_t section_rounds = whole_heads ? 1
-                                 : one       ? last_rounds
-                                       : 2 * quotient_up(section_heads * tiles.tiles_of_head, 2 * blocks);
+  int64_t section_rounds = last_rounds;
+  if (whole_heads)
+    section_rounds = 1;
+  else if (!one)
+    section_rounds = 2 * quotient_up(section_heads * tiles.tiles_of_head, 2 * blocks);
   const int64_t rounds = (sections - 1) * section_rounds + last_rounds;
   return {.blocks = static_cast<uint32_t>(blocks),
           .rounds = static_cast<uint32_t>(rounds),
