@@ -58,7 +58,8 @@ Lookup::Lookup(const Problem& problem, const PlannerResources& resources)
     : problem_(problem),
       resources_(resources),
       device_(device_key(resources.backend.name(), resources.backend.device())),
-      bucket_(bucket_key(problem, resources.backend.device().multiprocessors)) {
+      bucket_(bucket_key(problem, resources.backend.device().multiprocessors)),
+      shape_(describe(problem)) {
   for (TuningDb* database : resources.databases)
     layers_.push_back(database->records({.device_key = device_, .bucket = bucket_}));
 }
@@ -69,9 +70,8 @@ const Toolchain& Lookup::now() {
 }
 
 std::optional<Selection> Lookup::exact() {
-  const std::string shape = describe(problem_);
   const auto knows_shape = [&](const std::vector<Record>& records) {
-    return std::ranges::find(records, shape, &Record::shape) != records.end();
+    return std::ranges::find(records, shape_, &Record::shape) != records.end();
   };
   std::optional<Selection> best;
   for (const bool own_shape : {true, false}) {
@@ -88,10 +88,9 @@ std::optional<Selection> Lookup::exact() {
 std::optional<Selection> Lookup::exact_of(const std::vector<Record>& records) {
   if (records.empty()) return std::nullopt;
   std::optional<Selection> stale;
-  const std::string shape = describe(problem_);
-  for (const Choice& choice : rank(records, now(), shape)) {
+  for (const Choice& choice : rank(records, now(), shape_)) {
     // The templates have changed since the shape was measured: what was measured elsewhere gets one try.
-    if (stale && choice.record.shape == shape) continue;
+    if (stale && choice.record.shape == shape_) continue;
     std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_);
     if (!candidate) continue;
     std::shared_ptr<const CompileResult> image = image_of(*candidate, problem_, resources_);
@@ -100,7 +99,7 @@ std::optional<Selection> Lookup::exact_of(const std::vector<Record>& records) {
     Selection selection{std::move(*candidate), Match::exact, fresh, std::move(image)};
     if (fresh) return selection;
     if (!stale) stale = std::move(selection);
-    if (choice.record.shape != shape) break;
+    if (choice.record.shape != shape_) break;
   }
   return stale;
 }
@@ -135,7 +134,7 @@ std::vector<Candidate> Lookup::seeds() {
   std::vector<Candidate> seeds;
   for (const std::vector<Record>& records : layers_) {
     if (records.empty()) continue;
-    for (const Choice& choice : rank(records, now(), describe(problem_))) {
+    for (const Choice& choice : rank(records, now(), shape_)) {
       if (seeds.size() >= kMostSeeds) return seeds;
       if (std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_))
         add_once(seeds, std::move(*candidate));

@@ -75,6 +75,7 @@ class Lookup {
   const PlannerResources& resources_;
   const std::string device_;
   const std::string bucket_;
+  const std::string shape_;                  // as records have it
   std::vector<std::vector<Record>> layers_;  // of the bucket, one for each database
   std::optional<Toolchain> now_;
   std::optional<std::vector<Neighbour>> neighbours_;

@@ -55,7 +55,7 @@ TEST_CASE("a database that knows the problem's own shape goes before those that 
   PlannerBench bench;
   TuningDb& shipped = bench.add_database();
   const Problem other = with_lengths(64, 60);
-  REQUIRE(bucket_key(other, 132) == bucket_key(kSmallAttention, 132));
+  REQUIRE(bench.bucket(other) == bench.bucket(kSmallAttention));
   bench.database->add(bench.record(other, kOther, 1e-9));
   shipped.add(bench.record(kSmallAttention, kChosen, 1e-3));
   CHECK(bench.plan(kSmallAttention, TuningPolicy::off)->config() == kChosen);

@@ -24,17 +24,13 @@ Problem decoding(int64_t batch, int64_t heads_q, int64_t heads_kv, int64_t nq, i
   return problem;
 }
 
-void* at(uintptr_t address) {
-  return reinterpret_cast<void*>(address);
-}
-
 struct Packing {
   Problem problem = decoding(2, 16, 2, 4, 8192);
   Config config{{"BLOCK_M", 16}, {"BLOCK_N", 16}, {"WARPS", 4},
                 {"STAGES", 3},   {"BLOCKS", 2},   {"BEGINS_EARLY", 1}};
   int multiprocessors = 132;
   int64_t batch = 2, seqlen_q = 4, seqlen_kv = 8192;
-  void* workspace = at(0x100000);
+  void* workspace = address(0x100000);
   Launch launch;
 
   LaunchShape shape() const {
@@ -44,8 +40,8 @@ struct Packing {
   }
   size_t workspace_bytes() const { return flash_decode_family().workspace_bytes(problem, shape()); }
   FlashDecodeParams pack() {
-    const auto dense = [](uintptr_t address, int64_t heads, int64_t rows) {
-      return TensorView{at(address), {heads * rows * 128, rows * 128, 128, 1}};
+    const auto dense = [](uintptr_t place, int64_t heads, int64_t rows) {
+      return TensorView{address(place), {heads * rows * 128, rows * 128, 128, 1}};
     };
     const Arguments arguments{.q = dense(0x10000, problem.heads_q, seqlen_q),
                               .k = dense(0x20000, problem.heads_kv, seqlen_kv),
@@ -133,8 +129,8 @@ TEST_CASE("flash_decode packs the heads of a group into rows, and divides keys t
   CHECK(packing.launch.block == 128);
   CHECK(packing.launch.begins_early);
   CHECK(params.counters == packing.workspace);
-  CHECK(params.partials == at(0x100000 + 4352));  // behind the counters of half as many tiles as blocks
-  REQUIRE(packing.launch.region_count == 6);      // without lse
+  CHECK(params.partials == address(0x100000 + 4352));  // behind the counters of half as many tiles as blocks
+  REQUIRE(packing.launch.region_count == 6);           // without lse
   CHECK(packing.launch.regions[4].bytes == 8 * 8);
   CHECK(packing.launch.regions[5].bytes == 256 * 4 * (16 * 128 + 32));
 }
