@@ -73,9 +73,11 @@ constexpr FlashFwdSm90Layout kLayout{HEAD_DIM, HEAD_DIM_V, kConsumers, BLOCK_N, 
 constexpr bool kStagesOutput = kLayout.stages_output();
 constexpr bool kSharesOutput = kLayout.shares_output();
 constexpr int kBlocks = FlashFwdSm90Layout::blocks(kConsumers, HEAD_DIM_V);  // of a multiprocessor
-// Registers of a consumer's thread once the producer has given up its own; 0: as many as it is launched with.
+// Registers of a mover's thread, and of a consumer's once movers have given up theirs; 0: as many as it is
+// launched with.
+constexpr int kMoverRegisters = kConsumers == 3 ? 32 : 24;
 constexpr int kClaimedRegisters = kConsumers == 3 ? 160 : kConsumers == 2 ? 240 : kBlocks == 2 ? 232 : 0;
-static_assert(24 + kClaimedRegisters * kConsumers <=
+static_assert(kMoverRegisters + kClaimedRegisters * kConsumers <=
                   65536 / (128 * (1 + kConsumers) * kBlocks) / 8 * 8 * (1 + kConsumers),
               "a claim of more registers than the block was launched with waits for ever");
 constexpr int kN = BLOCK_N / 8;  // key tiles of a step
@@ -352,7 +354,9 @@ ATTUNE_KERNEL_BLOCKS(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + attune::kCon
   using namespace attune;
   require_shared_bytes(kLayout.shared_bytes());
   const Memory memory{dynamic_shared<Element>(0)};
-  if (thread_index() == 0) {
+  Walk walk(params.walk, static_cast<u32>(block_index()));
+  walk.settle();
+  if (thread_index() == 128) {  // of the first consumer: movers have their tile to work out
     prefetch_maps(params);
     memory.init_barriers();
     mbarrier_init_fence();
@@ -361,17 +365,17 @@ ATTUNE_KERNEL_BLOCKS(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + attune::kCon
   await_previous_launch();
   release_next_launch();
   if (warpgroup_index() == 0) {
-    if constexpr (kClaimedRegisters > 0) release_registers<24>();
+    if constexpr (kClaimedRegisters > 0) release_registers<kMoverRegisters>();
+    const int warp = uniform(warp_index());
     if (lane_index() != 0) return;
-    const int warp = warp_index();
     if (warp == 0) {
-      Producer producer{params, memory, {}, {}};
+      Producer producer{params, memory, walk, {}, {}};
       producer.load_tiles();
     } else if (warp <= kConsumers) {
-      RowMover mover(params, memory, warp - 1);
+      RowMover mover(params, memory, walk, warp - 1);
       mover.move_tiles();
     } else if (kSharesOutput && warp == kConsumers + 1) {
-      OutputMover mover{params, memory};
+      OutputMover mover{params, memory, walk};
       mover.move_tiles();
     }
   } else {

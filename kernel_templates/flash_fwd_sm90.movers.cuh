@@ -126,16 +126,19 @@ ATTUNE_FN void copy_tile(const SharedTile<Element, ROW_CHUNKS, ROWS>& tile, cons
 struct Producer {
   const FlashFwdSm90Params& params;
   const Memory& memory;
+  Walk walk;
   Position at_k, at_v;
 
   ATTUNE_FN void load_tiles() {
-    Walk walk(params.walk, static_cast<u32>(block_index()));
     TileCoordinates tile;
+    bool is_first = true;
     ATTUNE_NO_UNROLL
     while (walk.next(tile)) {
       const int kv_head = static_cast<int>(quotient(static_cast<u32>(tile.head), params.heads_per_kv));
       int first_key = first_key_of<BLOCK_M>(tile.first_row, params);
       load_keys(first_key, kv_head, tile.batch);
+      if (is_first) await_first_operands();
+      is_first = false;
       ATTUNE_NO_UNROLL
       for (; first_key > 0; first_key -= BLOCK_N) {  // V comes a step behind K, as its use does
         load_keys(first_key - BLOCK_N, kv_head, tile.batch);
@@ -146,6 +149,14 @@ struct Producer {
   }
 
  private:
+  // What the first scores are made of has come: at a launch's beginning all blocks ask at once, and what is
+  // asked for together comes together.
+  ATTUNE_FN void await_first_operands() const {
+    memory.k_barriers().await_full({});
+    ATTUNE_UNROLL
+    for (int consumer = 0; consumer < kConsumers; ++consumer)
+      memory.row_barriers(consumer).await_full({});
+  }
   ATTUNE_FN void load_keys(int first_key, int kv_head, int batch) {
     const Barriers k = memory.k_barriers();
     k.await_empty(at_k);
@@ -175,20 +186,20 @@ struct RowMover {
   bool has_next;
   int group;  // which 64 rows of that one are the consumer's
 
-  ATTUNE_FN RowMover(const FlashFwdSm90Params& params, const Memory& memory, int consumer)
+  ATTUNE_FN RowMover(const FlashFwdSm90Params& params, const Memory& memory, const Walk& walk, int consumer)
       : params(params),
         memory(memory),
         consumer(consumer),
-        ahead(params.walk, static_cast<u32>(block_index())),
+        ahead(walk),
         next{},
         has_next(ahead.next(next)),
         group(consumer) {}
 
   ATTUNE_FN void move_tiles() {
+    load_next();
     if constexpr (kStagesOutput) {
       // The Q of a tile goes where the O of another one has left. The first Q is there before others are
       // asked for, which would only be in the way of the first keys.
-      load_next();
       memory.row_barriers(consumer).await_full({});
       ATTUNE_NO_UNROLL
       for (int slot = 1; slot < kLayout.row_slots() && has_next; ++slot)
@@ -222,7 +233,7 @@ struct RowMover {
     has_next = ahead.next(next);
     piece.is_last = !has_next;
     // Next time it has other rows: the last of a tile see more keys under a causal mask, or none are there.
-    group = group + 1 == kConsumers ? 0 : group + 1;
+    group = next_in_turn<kConsumers>(group);
     return piece;
   }
   ATTUNE_FN void load_next() { load(take_next()); }
@@ -250,26 +261,25 @@ struct RowMover {
 struct OutputMover {
   const FlashFwdSm90Params& params;
   const Memory& memory;
+  Walk walk;
 
   ATTUNE_FN void move_tiles() {
-    Walk walk(params.walk, static_cast<u32>(block_index()));
     TileCoordinates tile;
-    int first_group = 0;  // of the tile's rows: consumer 0's
+    int group = 0;  // which 64 rows of the tile are the next to be stored: consumer 0's
     u32 phase = 0;
     ATTUNE_NO_UNROLL
     while (walk.next(tile)) {
       ATTUNE_NO_UNROLL
       for (int consumer = 0; consumer < kConsumers; ++consumer) {
-        const int group = first_group + consumer < kConsumers ? first_group + consumer
-                                                              : first_group + consumer - kConsumers;
         mbarrier_wait(memory.output_full(), phase);
         phase ^= 1;
         start_store<HEAD_DIM_V>(params.o_map, memory.shared_o(), tile.first_row + kWarpgroupRows * group,
                                 tile.head, tile.batch);
         bulk_wait_read<0>();
-        mbarrier_arrive(memory.output_turns() + (consumer + 1 == kConsumers ? 0 : consumer + 1));
+        mbarrier_arrive(memory.output_turns() + next_in_turn<kConsumers>(consumer));
+        group = next_in_turn<kConsumers>(group);
       }
-      first_group = first_group + 1 == kConsumers ? 0 : first_group + 1;
+      group = next_in_turn<kConsumers>(group);  // as row movers do: consumers have other rows now
     }
   }
 };

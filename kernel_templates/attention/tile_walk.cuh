@@ -53,23 +53,40 @@ ATTUNE_FN bool tile_of_round(TileCoordinates& tile, u32 round, u32 block, const 
 template <int BLOCK_ROWS, bool CAUSAL, bool SEVERAL>
 struct TileWalk {
   const TileWalkParams& params;
-  u32 round;  // the next one
-  u32 block;  // the block's number within a round
+  u32 block;
+  u32 round = 0;  // the next one
 
-  ATTUNE_FN TileWalk(const TileWalkParams& params, u32 block_of_launch)
-      : params(params),
-        round(SEVERAL ? 0 : block_of_launch / params.blocks),
-        block(SEVERAL ? block_of_launch : block_of_launch % params.blocks) {}
+  ATTUNE_FN TileWalk(const TileWalkParams& params, u32 block) : params(params), block(block) {}
+  // The first tile is worked out where it is asked for: blocks of several gain nothing by having it sooner.
+  ATTUNE_FN void settle() {}
 
   // False when there are no more.
   ATTUNE_FN bool next(TileCoordinates& tile) {
     ATTUNE_NO_UNROLL
     while (round < params.rounds) {
-      const u32 this_round = round;
-      round = SEVERAL ? round + 1 : params.rounds;
-      if (tile_of_round<BLOCK_ROWS, CAUSAL, SEVERAL>(tile, this_round, block, params)) return true;
+      if (tile_of_round<BLOCK_ROWS, CAUSAL, SEVERAL>(tile, round++, block, params)) return true;
     }
     return false;
+  }
+};
+
+// The only tile is known from the beginning.
+template <int BLOCK_ROWS, bool CAUSAL>
+struct TileWalk<BLOCK_ROWS, CAUSAL, false> {
+  TileCoordinates tile;
+  bool has_next;
+
+  ATTUNE_FN TileWalk(const TileWalkParams& params, u32 block) : tile{} {
+    has_next =
+        tile_of_round<BLOCK_ROWS, CAUSAL, false>(tile, block / params.blocks, block % params.blocks, params);
+  }
+  // All lanes of the warp work the tile out here, and not in the branch that asks for it.
+  ATTUNE_FN void settle() { tile = {uniform(tile.first_row), uniform(tile.head), uniform(tile.batch)}; }
+  ATTUNE_FN bool next(TileCoordinates& next_tile) {
+    if (!has_next) return false;
+    next_tile = tile;
+    has_next = false;
+    return true;
   }
 };
 

@@ -6,6 +6,12 @@
 
 namespace attune {
 
+// Who of so many comes after this one, round and round.
+template <int COUNT>
+ATTUNE_FN int next_in_turn(int index) {
+  return index + 1 == COUNT ? 0 : index + 1;
+}
+
 template <int WARPGROUPS>
 struct Turns {
   Shared<u64> start;  // a barrier for each warpgroup: it is its turn
@@ -26,7 +32,7 @@ struct Turns {
     phase ^= 1;
   }
   ATTUNE_FN void pass() const {
-    const int next = self + 1 == WARPGROUPS ? 0 : self + 1;
+    const int next = next_in_turn<WARPGROUPS>(self);
     warp_barrier();
     if (lane_index() == 0) mbarrier_arrive(start + next);
   }

@@ -306,7 +306,7 @@ TEST_CASE("what cannot be planned says why, with the numbers") {
   const Caught infeasible = caught([&] { bench.plan(kSmallAttention, TuningPolicy::miss); });
   CHECK(infeasible.status == ATTUNE_ERROR_NO_FEASIBLE_CONFIG);
   CHECK_THAT(infeasible.message,
-             ContainsSubstring("none of 85 configs") &&
+             ContainsSubstring("none of 81 configs") &&
                  ContainsSubstring("smem 8192 > 3244 (device 232448, margin 90 % + 20000 B)"));
   bench.margin = {};
   bench.backend.script.otherwise.fault = Fault::does_not_compile;

@@ -54,6 +54,30 @@ TEST_CASE("4 to 30 candidates of warpgroup products fit for every pair of multip
   CHECK(of_family(enumerate_candidates(odd, spec, {}), "flash_fwd_sm90").empty());
 }
 
+TEST_CASE("warpgroup products take steps that suit the registers, the rows and the keys there are") {
+  const auto steps_of = [](int64_t dim, int64_t keys, int block_m, int persistent) {
+    Problem problem = attention(DType::bf16, dim);
+    problem.seqlen_kv = keys;
+    std::set<int> steps;
+    for (const Candidate& candidate :
+         of_family(enumerate_candidates(problem, device("sm_90"), {}), "flash_fwd_sm90")) {
+      const Config& config = candidate.config;
+      if (candidate.verdict.fits && config.at("BLOCK_M") == block_m && config.at("PERSISTENT") == persistent)
+        steps.insert(config.at("BLOCK_N"));
+    }
+    return steps;
+  };
+  // Three consumers: the longest.
+  CHECK(steps_of(128, 4096, 192, 1) == std::set<int>{80});
+  CHECK(steps_of(96, 4096, 192, 1) == std::set<int>{112});
+  CHECK(steps_of(72, 4096, 192, 1) == std::set<int>{128});
+  // Two: long ones.
+  CHECK(steps_of(256, 4096, 128, 1) == std::set<int>{64, 80});
+  // Of short rows: one step for all keys, where there is one.
+  CHECK(steps_of(64, 197, 128, 1) == std::set<int>{128, 208});
+  CHECK(steps_of(64, 209, 128, 1) == std::set<int>{128});
+}
+
 TEST_CASE("candidates come sorted: those that fit by predicted time, then the others") {
   for (const DeviceSpec& spec : known_devices()) {
     const std::vector<Candidate> candidates = enumerate_candidates(attention(DType::f32, 64), spec, {});
