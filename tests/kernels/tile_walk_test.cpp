@@ -102,6 +102,17 @@ TEST_CASE("blocks that walk over tiles compute every tile once") {
   }
 }
 
+TEST_CASE("without a mask no more blocks walk than the rounds need, but for a few") {
+  const auto blocks_of = [](int64_t tiles, int64_t heads, bool causal) {
+    return attune::persistent_walk({tiles, heads, 1, causal, heads}, 132).blocks;
+  };
+  CHECK(blocks_of(4, 512, false) == 128);   // 2048 tiles, 16 rounds
+  CHECK(blocks_of(11, 128, false) == 128);  // 1408 tiles, 11 rounds
+  CHECK(blocks_of(1, 132, false) == 132);
+  CHECK(blocks_of(1, 133, false) == 132);  // 67 would do, which nobody measured
+  CHECK(blocks_of(9, 512, true) == 132);   // tiles of a causal mask are not equally long
+}
+
 TEST_CASE("blocks that walk over tiles of a causal mask have about the same work") {
   // Batch x seqlen = 16384, heads x head_dim = 2048: what is compared with others.
   constexpr int64_t kBlocks = 132;
