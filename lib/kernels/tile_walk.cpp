@@ -21,7 +21,8 @@ int64_t section_heads_of(const TilesToWalk& tiles, int64_t all_heads, int64_t bl
 }
 
 // Whether every round takes all tiles of some heads. For heads of few tiles, where that leaves few blocks
-// without any; of fewer than two rounds the longest tiles had better come first. Measured: docs/learnt.md.
+// without any; of fewer than two rounds the longest tiles had better come first. Measured:
+// docs/learnt-forward-sm90.md.
 bool takes_whole_heads(const TilesToWalk& tiles, int64_t all_heads, int64_t blocks) {
   constexpr int64_t kFewTiles = 8;
   return tiles.causal && tiles.tiles_of_head <= std::min(kFewTiles, blocks) &&
@@ -29,7 +30,7 @@ bool takes_whole_heads(const TilesToWalk& tiles, int64_t all_heads, int64_t bloc
 }
 
 // As few blocks as take no more rounds than so many, where that leaves out a few: they would have been idle
-// in the last round, and leave power and L2 to the others in all. Measured: docs/learnt.md.
+// in the last round, and leave power and L2 to the others in all. Measured: docs/learnt-forward-sm90.md.
 int64_t blocks_of_even_rounds(int64_t all_tiles, int64_t blocks) {
   const int64_t rounds = quotient_up(all_tiles, blocks);
   const int64_t enough = quotient_up(all_tiles, rounds);

@@ -109,8 +109,9 @@ TEST_CASE("the picture shows every stage of the flow, in its order") {
 }
 
 TEST_CASE("what the documents link to is there") {
-  for (const char* path : {"README.md", "CONTRIBUTING.md", "docs/tuning.md", "docs/add-a-kernel.md",
-                           "docs/emulator.md", "docs/learnt.md", "bench/README.md"}) {
+  for (const char* path :
+       {"README.md", "CONTRIBUTING.md", "docs/tuning.md", "docs/add-a-kernel.md", "docs/emulator.md",
+        "docs/learnt.md", "docs/learnt-forward-sm90.md", "bench/README.md"}) {
     for (const std::string& link : local_links(document(path))) {
       INFO(path << " links to " << link);
       CHECK(std::filesystem::exists((kRoot / path).parent_path() / link));
