@@ -70,38 +70,29 @@ const Toolchain& Lookup::now() {
 }
 
 std::optional<Selection> Lookup::exact() {
-  const auto knows_shape = [&](const std::vector<Record>& records) {
-    return std::ranges::find(records, shape_, &Record::shape) != records.end();
-  };
-  std::optional<Selection> best;
+  std::optional<Selection> stale;
   for (const bool own_shape : {true, false}) {
     for (const std::vector<Record>& records : layers_) {
-      if (knows_shape(records) != own_shape) continue;
-      std::optional<Selection> found = exact_of(records);
-      if (found && (!best || found->fresh)) best = std::move(found);
+      std::optional<Selection> best = best_of(records, own_shape);
       if (best && best->fresh) return best;
+      if (!stale) stale = std::move(best);
     }
   }
-  return best;
+  return stale;
 }
 
-std::optional<Selection> Lookup::exact_of(const std::vector<Record>& records) {
+std::optional<Selection> Lookup::best_of(const std::vector<Record>& records, bool own_shape) {
   if (records.empty()) return std::nullopt;
-  std::optional<Selection> stale;
   for (const Choice& choice : rank(records, now(), shape_)) {
-    // The templates have changed since the shape was measured: what was measured elsewhere gets one try.
-    if (stale && choice.record.shape == shape_) continue;
+    if ((choice.record.shape == shape_) != own_shape) continue;
     std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_);
     if (!candidate) continue;
     std::shared_ptr<const CompileResult> image = image_of(*candidate, problem_, resources_);
     if (!image->image || !known_failure(*candidate, *image->image).empty()) continue;
     const bool fresh = choice.fresh && image->image->hash == choice.record.image_hash;
-    Selection selection{std::move(*candidate), Match::exact, fresh, std::move(image)};
-    if (fresh) return selection;
-    if (!stale) stale = std::move(selection);
-    if (choice.record.shape != shape_) break;
+    return Selection{std::move(*candidate), Match::exact, fresh, std::move(image)};
   }
-  return stale;
+  return std::nullopt;
 }
 
 const std::vector<Neighbour>& Lookup::neighbours() {

@@ -47,9 +47,9 @@ class Lookup {
   // Asks every database for the problem's bucket.
   Lookup(const Problem& problem, const PlannerResources& resources);
 
-  // The winner of the bucket: of the first database that has a fresh one, else of the first that has one at
-  // all. Databases that know the problem's own shape go first, and in each what was measured at it. It has an
-  // image. The compiler is asked for only when there are records.
+  // The winner of the bucket: a fresh one measured at the problem's own shape, of the first database that has
+  // one; else a fresh one of another shape; else a stale one, in the same order. It has an image. The
+  // compiler is asked for only when there are records.
   std::optional<Selection> exact();
 
   // The buckets of the same static fields on this device, nearest first; of one bucket in several databases
@@ -69,7 +69,8 @@ class Lookup {
 
  private:
   const Toolchain& now();
-  std::optional<Selection> exact_of(const std::vector<Record>& records);
+  // The best that is usable now, fresh or not: measured at the problem's own shape, or at others.
+  std::optional<Selection> best_of(const std::vector<Record>& records, bool own_shape);
 
   const Problem& problem_;
   const PlannerResources& resources_;

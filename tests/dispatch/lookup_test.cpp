@@ -64,6 +64,10 @@ TEST_CASE("a database that knows the problem's own shape goes before those that 
   TuningDb& site = bench.add_database();
   site.add(stale(bench.record(with_lengths(60, 64), kThird)));
   CHECK(bench.plan(with_lengths(60, 64), TuningPolicy::off)->config() == kOther);
+  // Nor for what it knows of others, where another knows the shape.
+  bench.database->add(stale(bench.record(with_lengths(60, 64), kThird)));
+  shipped.add(bench.record(with_lengths(60, 64), kChosen));
+  CHECK(bench.plan(with_lengths(60, 64), TuningPolicy::off)->config() == kChosen);
 }
 
 TEST_CASE("a fresh record of a later database goes before a stale one, and a stale one before a near one") {

@@ -57,7 +57,8 @@ TEST_CASE("flash_fwd_sm90 on simt is right for its tunables and head dimensions"
   KernelBench bench = KernelBench::on_simt("sm_90a");
   check_flash_fwd(
       bench, {{problem_of(DType::bf16, 64, 64, Mask::causal), kernel_of(192, 128, 2, 1), kFew},
-              {problem_of(DType::f16, 64, 64, Mask::none), kernel_of(128, 192, 3), kFew},
+              {problem_of(DType::f16, 64, 64, Mask::none), kernel_of(128, 208, 2), {{197, 197}, {130, 400}}},
+              {problem_of(DType::bf16, 64, 64, Mask::causal), kernel_of(128, 208, 2, 1), {{197, 197}}},
               {problem_of(DType::f16, 128, 128, Mask::causal), kernel_of(128, 160, 2, 1, 0), kFew},
               {problem_of(DType::bf16, 128, 64, Mask::causal_top_left), kernel_of(128, 144, 2), kFew},
               {problem_of(DType::bf16, 192, 128, Mask::causal), kernel_of(128, 112, 2, 0, 0), {{97, 131}}},
@@ -69,6 +70,8 @@ TEST_CASE("flash_fwd_sm90 on simt is right for head dimensions that end within a
   const std::vector<FlashFwdCase::Lengths> two = {{97, 131}, {203, 70}};
   check_flash_fwd(bench,
                   {{problem_of(DType::bf16, 72, 72, Mask::causal), kernel_of(128, 160, 2, 1), kFew},
+                   {problem_of(DType::bf16, 72, 72, Mask::none), kernel_of(192, 128, 2), {{203, 131}}},
+                   {problem_of(DType::f16, 96, 96, Mask::causal), kernel_of(192, 112, 2), {{97, 131}}},
                    {problem_of(DType::f16, 96, 96, Mask::none), kernel_of(128, 144, 2, 0, 0), two},
                    {problem_of(DType::bf16, 40, 40, Mask::causal), kernel_of(192, 128, 3), two},
                    {problem_of(DType::f16, 8, 8, Mask::causal_top_left), kernel_of(192, 160, 2), two},
