@@ -1,5 +1,8 @@
 // The forward pass by warpgroup products on the emulator: every tunable, both masks, grouped heads, lengths
 // that are no whole tiles.
+#include <array>
+#include <random>
+
 #include "kernels/families.h"
 #include "simt/simt_backend.h"
 #include "support/catch.h"
@@ -150,6 +153,35 @@ TEST_CASE("flash_fwd_sm90 on simt is right where consumers pass over steps their
                           {wide, kernel_of(192, 64, 2, 0, 0), {{392, 500}}},
                           {wide, kernel_of(128, 64, 4, 1), {{392, 500}}},
                           {wide, kernel_of(128, 96, 3), {{392, 500}}}});
+}
+
+TEST_CASE("flash_fwd_sm90 on simt is right for random problems", "[simt]") {
+  KernelBench bench = KernelBench::on_simt("sm_90a");
+  std::mt19937 random(2026);
+  const auto pick = [&](int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  };
+  std::vector<FlashFwdCase> cases;
+  for (int i = 0; i < 16; ++i) {
+    const int64_t head_dim = 8 * pick(1, 32);
+    Problem problem = problem_of(pick(0, 1) == 0 ? DType::bf16 : DType::f16, head_dim,
+                                 pick(0, 2) == 0 ? 8 * pick(1, 32) : head_dim,
+                                 std::array{Mask::none, Mask::causal, Mask::causal_top_left}[pick(0, 2)]);
+    problem.batch = pick(1, 3);
+    problem.heads_q = problem.heads_kv * pick(1, 4);
+    problem.layout = pick(0, 1) == 0 ? Layout::bhsd : Layout::bshd;
+    problem.seqlen_q = pick(1, 320), problem.seqlen_kv = pick(1, 320);
+    std::vector<Candidate> candidates = enumerate_candidates(problem, bench.backend().device(), {});
+    std::erase_if(candidates, [](const Candidate& candidate) {
+      return candidate.family != &flash_fwd_sm90_family() || !candidate.verdict.fits;
+    });
+    const Candidate& candidate =
+        candidates[static_cast<size_t>(pick(0, static_cast<int64_t>(candidates.size()) - 1))];
+    cases.push_back({problem,
+                     {*candidate.family, candidate.config},
+                     {{problem.seqlen_q, problem.seqlen_kv}, {pick(1, 320), pick(1, 320)}}});
+  }
+  check_flash_fwd(bench, cases);
 }
 
 TEST_CASE("flash_fwd_sm90 on simt touches the shared memory it asks for, to the last byte", "[simt]") {
