@@ -36,6 +36,8 @@ Comparison worse_of(const Comparison& a, const Comparison& b);
 //   f32:       max|out-ref| <= 4·max|naive-ref| + (1e-6 + 2^-22·max logit_magnitude)·max|ref| +
 //                              2^-22·max terms
 //   f64:       max|out-ref| <= 1e-12·max|ref| + 2^-51·max terms
+// The last tile of a head may have few rows, which are few draws of the noise: its naive errors are those of
+// the 64 rows that end with it, if these are larger. The errors of `out` are always the tile's own.
 // `logit_magnitude` and `terms` are [batch, head, row], and 0 where they are empty. The largest naive error
 // of a tile is often one draw of the noise, and four times that no bound for another: rows whose logits are
 // in the hundreds are judged by what rounding a dot product of that size costs, and results of which terms

@@ -1,6 +1,7 @@
 // The acceptance rule on values made for it: each bound, on both sides.
 #include "reference/compare.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -66,6 +67,28 @@ TEST_CASE("the maximum may be twice naive's and twice the rounding, of the same 
   CHECK_FALSE(values.compare().ok);
   values.out.set(0, 0, 60, 2, 1);
   values.out.set(0, 1, 100, 2, 1.25);  // another head
+  CHECK_FALSE(values.compare().ok);
+}
+
+TEST_CASE("a last tile of few rows is measured by naive's errors in the 64 rows that end with it") {
+  Values values(DType::bf16);  // rows 192..199 are head 0's last tile
+  const auto set_naive = [&](int64_t first_row, int64_t last_row, double value) {
+    std::fill(values.naive.begin() + 4 * first_row, values.naive.begin() + 4 * last_row, value);
+  };
+  set_naive(136, 192, 1.25);
+  values.out.set(0, 0, 199, 2, 1.5);
+  CHECK(values.compare().worst_ratio == 1);
+  values.out.set(0, 0, 199, 2, 1.5078125);
+  CHECK_FALSE(values.compare().ok);
+  values.out.set(0, 0, 199, 2, 1.25);
+  set_naive(136, 192, 1);
+  set_naive(100, 136, 1.25);  // too early
+  CHECK_FALSE(values.compare().ok);
+  // Not the other way: a whole tile has only its own.
+  set_naive(100, 136, 1);
+  set_naive(192, 200, 1.25);
+  CHECK(values.compare().ok);
+  values.out.set(0, 0, 191, 2, 1.25);
   CHECK_FALSE(values.compare().ok);
 }
 
