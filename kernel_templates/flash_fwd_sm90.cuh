@@ -355,8 +355,8 @@ ATTUNE_KERNEL_BLOCKS(flash_fwd_sm90, FlashFwdSm90Params, 128 * (1 + attune::kCon
   require_shared_bytes(kLayout.shared_bytes());
   const Memory memory{dynamic_shared<Element>(0)};
   Walk walk(params.walk, static_cast<u32>(block_index()));
-  walk.settle();
-  if (thread_index() == 128) {  // of the first consumer: movers have their tile to work out
+  walk.make_uniform();
+  if (thread_index() == 128) {  // of the first consumer: no mover is held up by it
     prefetch_maps(params);
     memory.init_barriers();
     mbarrier_init_fence();

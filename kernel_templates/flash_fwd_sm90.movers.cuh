@@ -151,11 +151,15 @@ struct Producer {
  private:
   // What the first scores are made of has come: at a launch's beginning all blocks ask at once, and what is
   // asked for together comes together.
+  // NOTE: not Q whose place is filled again before values are asked for. A phase behind, its barrier would be
+  // as it was before the first, and the block would wait for ever.
   ATTUNE_FN void await_first_operands() const {
     memory.k_barriers().await_full({});
-    ATTUNE_UNROLL
-    for (int consumer = 0; consumer < kConsumers; ++consumer)
-      memory.row_barriers(consumer).await_full({});
+    if constexpr (kStagesOutput || PERSISTENT == 0) {
+      ATTUNE_UNROLL
+      for (int consumer = 0; consumer < kConsumers; ++consumer)
+        memory.row_barriers(consumer).await_full({});
+    }
   }
   ATTUNE_FN void load_keys(int first_key, int kv_head, int batch) {
     const Barriers k = memory.k_barriers();

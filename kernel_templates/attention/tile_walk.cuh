@@ -57,14 +57,15 @@ struct TileWalk {
   u32 round = 0;  // the next one
 
   ATTUNE_FN TileWalk(const TileWalkParams& params, u32 block) : params(params), block(block) {}
-  // The first tile is worked out where it is asked for: blocks of several gain nothing by having it sooner.
-  ATTUNE_FN void settle() {}
+  // Nothing is worked out before it is asked for: blocks of several tiles gain nothing by it.
+  ATTUNE_FN void make_uniform() {}
 
   // False when there are no more.
   ATTUNE_FN bool next(TileCoordinates& tile) {
     ATTUNE_NO_UNROLL
     while (round < params.rounds) {
-      if (tile_of_round<BLOCK_ROWS, CAUSAL, SEVERAL>(tile, round++, block, params)) return true;
+      const u32 this_round = round++;
+      if (tile_of_round<BLOCK_ROWS, CAUSAL, SEVERAL>(tile, this_round, block, params)) return true;
     }
     return false;
   }
@@ -80,8 +81,8 @@ struct TileWalk<BLOCK_ROWS, CAUSAL, false> {
     has_next =
         tile_of_round<BLOCK_ROWS, CAUSAL, false>(tile, block / params.blocks, block % params.blocks, params);
   }
-  // All lanes of the warp work the tile out here, and not in the branch that asks for it.
-  ATTUNE_FN void settle() { tile = {uniform(tile.first_row), uniform(tile.head), uniform(tile.batch)}; }
+  // All lanes of a warp come here, so that the tile is worked out before the branches that ask for it.
+  ATTUNE_FN void make_uniform() { tile = {uniform(tile.first_row), uniform(tile.head), uniform(tile.batch)}; }
   ATTUNE_FN bool next(TileCoordinates& next_tile) {
     if (!has_next) return false;
     next_tile = tile;

@@ -123,12 +123,15 @@ const std::vector<Neighbour>& Lookup::neighbours() {
 
 std::vector<Candidate> Lookup::seeds() {
   std::vector<Candidate> seeds;
-  for (const std::vector<Record>& records : layers_) {
-    if (records.empty()) continue;
-    for (const Choice& choice : rank(records, now(), shape_)) {
-      if (seeds.size() >= kMostSeeds) return seeds;
-      if (std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_))
-        add_once(seeds, std::move(*candidate));
+  for (const bool own_shape : {true, false}) {
+    for (const std::vector<Record>& records : layers_) {
+      if (records.empty()) continue;
+      for (const Choice& choice : rank(records, now(), shape_)) {
+        if ((choice.record.shape == shape_) != own_shape) continue;
+        if (seeds.size() >= kMostSeeds) return seeds;
+        if (std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_))
+          add_once(seeds, std::move(*candidate));
+      }
     }
   }
   for (const Neighbour& neighbour : neighbours())

@@ -56,8 +56,8 @@ class Lookup {
   // the first one's records count. Only buckets with a candidate that may be used here.
   const std::vector<Neighbour>& neighbours();
 
-  // What to tune first, best first: the best that was ever measured in this bucket, however stale, and
-  // nearby.
+  // What to tune first, best first: the best that was ever measured at this shape, however stale, at others
+  // of this bucket, and nearby.
   std::vector<Candidate> seeds();
 
   // Why the compiler must not be asked for this candidate: it crashed or hung the last time. Empty when it
@@ -69,7 +69,8 @@ class Lookup {
 
  private:
   const Toolchain& now();
-  // The best that is usable now, fresh or not: measured at the problem's own shape, or at others.
+  // The best that is usable now, fresh or not: measured at the problem's own shape, or at others. Only the
+  // best, since whether it is fresh takes a compilation.
   std::optional<Selection> best_of(const std::vector<Record>& records, bool own_shape);
 
   const Problem& problem_;

@@ -40,22 +40,25 @@ int fragments_of(const Problem& problem, int block_n) {
   return output_columns(problem) / 2 + block_n * 3 / 4;
 }
 
-// Three consumers have room for a few more than warpgroups of other kernels: measured, too.
-int fragment_limit(int consumers) {
-  return warpgroups::fragment_limit(consumers) + (consumers == 3 ? 4 : 0);
+// Of this kernel three consumers have room for a few more than others', whose movers keep fewer registers:
+// measured (docs/learnt-forward-sm90.md).
+int forward_fragment_limit(int consumers) {
+  constexpr int kMoreOfThree = 4;
+  return warpgroups::fragment_limit(consumers) + (consumers == 3 ? kMoreOfThree : 0);
 }
 
 constexpr int kSteps[] = {64, 80, 96, 112, 128, 144, 160, 176, 192, 208};
-constexpr int kStepUnit = 16;  // keys that steps grow by
 
 bool is_narrow(const Problem& problem) {
   return std::max(problem.head_dim, problem.head_dim_v) <= PanelTensor::kPanelColumns;
 }
 
-// Of short rows, steps of more than 128 keys are tried where one takes all keys: that keeps the space small.
-bool is_tried(const Problem& problem, int block_n) {
+// Of short rows, a step of more than 128 keys is tried by two consumers, where it is the shortest that takes
+// all keys: that keeps the space small.
+bool is_tried(const Problem& problem, int consumers, int block_n) {
   if (!is_narrow(problem) || block_n <= 128) return true;
-  return block_n - kStepUnit < problem.seqlen_kv && problem.seqlen_kv <= block_n;
+  const int* shortest = std::ranges::lower_bound(kSteps, problem.seqlen_kv);
+  return consumers == 2 && shortest != std::end(kSteps) && block_n == *shortest;
 }
 
 // The most keys a step of a persistent block may have: their fragments fit the registers of a consumer, two
@@ -64,9 +67,9 @@ int longest_step(const Problem& problem, const DeviceSpec& device, int consumers
   int longest = 0;
   for (const int block_n : kSteps) {
     const bool fits =
-        fragments_of(problem, block_n) <= fragment_limit(consumers) &&
+        fragments_of(problem, block_n) <= forward_fragment_limit(consumers) &&
         layout_of(problem, consumers, block_n, 2, true).shared_bytes() <= device.shared_per_block;
-    if (fits && is_tried(problem, block_n)) longest = block_n;
+    if (fits && is_tried(problem, consumers, block_n)) longest = block_n;
   }
   return longest;
 }
@@ -99,7 +102,8 @@ class FlashFwdSm90 final : public Family {
          {"PERSISTENT", {0, 1}, "a block computes several tiles"}},
         {{"fragments fit the registers of a consumer",
           [problem](const Config& config) {
-            return fragments_of(problem, config.at("BLOCK_N")) <= fragment_limit(consumers_of(config));
+            return fragments_of(problem, config.at("BLOCK_N")) <=
+                   forward_fragment_limit(consumers_of(config));
           }},
          // The next ones keep the space small.
          {"one consumer is for few rows: steps of 64, 96 or 128 keys, two tiles in flight, one tile a block",
@@ -109,7 +113,8 @@ class FlashFwdSm90 final : public Family {
             return consumers_of(config) > 1 || (is_step && config.at("STAGES") == 2 &&
                                                 config.at("TAKE_TURNS") == 0 && config.at("PERSISTENT") == 0);
           }},
-         {"steps are long (three consumers': the longest; two's: two thirds), or short and many",
+         {"steps are long (three consumers': the longest; two's: two thirds, of short rows 128), or short "
+          "and many",
           [problem, narrow, longest_of_two = longest_step(problem, device, 2),
            longest_of_three = longest_step(problem, device, 3)](const Config& config) {
             const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);
@@ -123,8 +128,10 @@ class FlashFwdSm90 final : public Family {
             return stages == 2 || (stages == 3 && narrow && config.at("BLOCK_N") <= 128) ||
                    has_many_in_flight(problem, config);
           }},
-         {"of short rows, steps of more than 128 keys take all keys",
-          [problem](const Config& config) { return is_tried(problem, config.at("BLOCK_N")); }}});
+         {"of short rows, steps of more than 128 keys are two consumers' and take all keys",
+          [problem](const Config& config) {
+            return is_tried(problem, consumers_of(config), config.at("BLOCK_N"));
+          }}});
   }
 
   ResourceUse resources(const Problem& problem, const Config& config) const override {

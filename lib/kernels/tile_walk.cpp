@@ -34,7 +34,8 @@ bool takes_whole_heads(const TilesToWalk& tiles, int64_t all_heads, int64_t bloc
 int64_t blocks_of_even_rounds(int64_t all_tiles, int64_t blocks) {
   const int64_t rounds = quotient_up(all_tiles, blocks);
   const int64_t enough = quotient_up(all_tiles, rounds);
-  return 16 * (blocks - enough) <= blocks ? enough : blocks;
+  constexpr int64_t kLeftOut = 16;  // one in so many at most
+  return kLeftOut * (blocks - enough) <= blocks ? enough : blocks;
 }
 
 }  // namespace

@@ -251,6 +251,16 @@ TEST_CASE("seeds are what was measured before, best first: stale in this bucket,
                                                 to_string(flash_config(128, 64, 8, 1, 0))});
 }
 
+TEST_CASE("seeds of the problem's own shape come first, whichever database knows them") {
+  PlannerBench bench;
+  TuningDb& shipped = bench.add_database();
+  bench.database->add(stale(bench.record(with_lengths(64, 60), kOther, 1e-9)));
+  shipped.add(stale(bench.record(kSmallAttention, kChosen, 1e-3)));
+  Tried tried;
+  bench.plan(kSmallAttention, TuningPolicy::miss, tried.hook());
+  CHECK(tried.seeds == std::vector<std::string>{to_string(kChosen), to_string(kOther)});
+}
+
 TEST_CASE("hostile records are no seeds") {
   PlannerBench bench;
   Record hostile = stale(bench.record(kSmallAttention, kChosen));

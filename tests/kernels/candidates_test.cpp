@@ -76,6 +76,9 @@ TEST_CASE("warpgroup products take steps that suit the registers, the rows and t
   // Of short rows: one step for all keys, where there is one.
   CHECK(steps_of(64, 197, 128, 1) == std::set<int>{128, 208});
   CHECK(steps_of(64, 209, 128, 1) == std::set<int>{128});
+  CHECK(steps_of(32, 144, 128, 1) == std::set<int>{128, 144});
+  CHECK(steps_of(32, 144, 192, 1).count(144) == 0);
+  CHECK(steps_of(32, 144, 192, 1).count(128) == 1);
 }
 
 TEST_CASE("candidates come sorted: those that fit by predicted time, then the others") {

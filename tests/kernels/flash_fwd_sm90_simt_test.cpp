@@ -125,6 +125,8 @@ TEST_CASE("blocks of flash_fwd_sm90 on simt go on with other tiles", "[simt]") {
   longest.batch = 100;
   Problem uneven = problem_of(DType::f16, 192, 128, Mask::none);
   uneven.batch = 70;
+  Problem one_step = uneven;  // of a tile, and the next one's Q comes where its own was
+  one_step.batch = 140;
   // Tiles of one step and of several; three row slots, two, one; and a place for the outputs of both.
   check_flash_fwd(bench, {{problem, kernel_of(128, 128, 2, 1), {{260, 150}}},
                           {problem, kernel_of(192, 128, 3, 1), {{260, 300}}},
@@ -132,7 +134,8 @@ TEST_CASE("blocks of flash_fwd_sm90 on simt go on with other tiles", "[simt]") {
                           {wide, kernel_of(128, 160, 2, 1), {{150, 170}}},
                           {widest, kernel_of(128, 80, 2, 1), {{130, 90}}},
                           {longest, kernel_of(128, 64, 2, 1), {{260, 90}}},
-                          {uneven, kernel_of(128, 96, 2), {{190, 200}}}});
+                          {uneven, kernel_of(128, 96, 2), {{190, 200}}},
+                          {one_step, kernel_of(128, 128, 2), {{130, 70}}}});
 }
 
 TEST_CASE("flash_fwd_sm90 on simt is right where consumers pass over steps their rows see no key in",
