@@ -1,6 +1,7 @@
 #include "dispatch/lookup.h"
 
 #include <algorithm>
+#include <iterator>
 #include <ranges>
 #include <set>
 
@@ -69,22 +70,35 @@ const Toolchain& Lookup::now() {
   return *now_;
 }
 
+const std::vector<std::vector<Choice>>& Lookup::choices() {
+  if (choices_) return *choices_;
+  choices_.emplace();
+  std::vector<std::vector<Choice>> of_others;
+  for (const std::vector<Record>& records : layers_) {
+    if (records.empty()) continue;
+    std::vector<Choice> own = rank(records, now(), shape_);
+    const auto others = std::ranges::stable_partition(
+        own, [&](const Choice& choice) { return choice.record.shape == shape_; });
+    of_others.emplace_back(std::move_iterator(others.begin()), std::move_iterator(others.end()));
+    own.erase(others.begin(), others.end());
+    choices_->push_back(std::move(own));
+  }
+  std::ranges::move(of_others, std::back_inserter(*choices_));
+  return *choices_;
+}
+
 std::optional<Selection> Lookup::exact() {
   std::optional<Selection> stale;
-  for (const bool own_shape : {true, false}) {
-    for (const std::vector<Record>& records : layers_) {
-      std::optional<Selection> best = best_of(records, own_shape);
-      if (best && best->fresh) return best;
-      if (!stale) stale = std::move(best);
-    }
+  for (const std::vector<Choice>& ranked : choices()) {
+    std::optional<Selection> best = best_of(ranked);
+    if (best && best->fresh) return best;
+    if (!stale) stale = std::move(best);
   }
   return stale;
 }
 
-std::optional<Selection> Lookup::best_of(const std::vector<Record>& records, bool own_shape) {
-  if (records.empty()) return std::nullopt;
-  for (const Choice& choice : rank(records, now(), shape_)) {
-    if ((choice.record.shape == shape_) != own_shape) continue;
+std::optional<Selection> Lookup::best_of(const std::vector<Choice>& ranked) const {
+  for (const Choice& choice : ranked) {
     std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_);
     if (!candidate) continue;
     std::shared_ptr<const CompileResult> image = image_of(*candidate, problem_, resources_);
@@ -123,15 +137,11 @@ const std::vector<Neighbour>& Lookup::neighbours() {
 
 std::vector<Candidate> Lookup::seeds() {
   std::vector<Candidate> seeds;
-  for (const bool own_shape : {true, false}) {
-    for (const std::vector<Record>& records : layers_) {
-      if (records.empty()) continue;
-      for (const Choice& choice : rank(records, now(), shape_)) {
-        if ((choice.record.shape == shape_) != own_shape) continue;
-        if (seeds.size() >= kMostSeeds) return seeds;
-        if (std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_))
-          add_once(seeds, std::move(*candidate));
-      }
+  for (const std::vector<Choice>& ranked : choices()) {
+    for (const Choice& choice : ranked) {
+      if (seeds.size() >= kMostSeeds) return seeds;
+      if (std::optional<Candidate> candidate = candidate_of(choice.record, problem_, resources_))
+        add_once(seeds, std::move(*candidate));
     }
   }
   for (const Neighbour& neighbour : neighbours())

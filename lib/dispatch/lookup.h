@@ -69,9 +69,12 @@ class Lookup {
 
  private:
   const Toolchain& now();
-  // The best that is usable now, fresh or not: measured at the problem's own shape, or at others. Only the
-  // best, since whether it is fresh takes a compilation.
-  std::optional<Selection> best_of(const std::vector<Record>& records, bool own_shape);
+  // The timed candidates of the bucket, best first: of each database those measured at the problem's own
+  // shape, then of each those of other shapes.
+  const std::vector<std::vector<Choice>>& choices();
+  // The best of these that is usable now, fresh or not. Only that one, since whether it is fresh takes a
+  // compilation.
+  std::optional<Selection> best_of(const std::vector<Choice>& ranked) const;
 
   const Problem& problem_;
   const PlannerResources& resources_;
@@ -80,6 +83,7 @@ class Lookup {
   const std::string shape_;                  // as records have it
   std::vector<std::vector<Record>> layers_;  // of the bucket, one for each database
   std::optional<Toolchain> now_;
+  std::optional<std::vector<std::vector<Choice>>> choices_;
   std::optional<std::vector<Neighbour>> neighbours_;
 };
 

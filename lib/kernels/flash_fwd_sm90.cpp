@@ -53,10 +53,12 @@ bool is_narrow(const Problem& problem) {
   return std::max(problem.head_dim, problem.head_dim_v) <= PanelTensor::kPanelColumns;
 }
 
-// Of short rows, a step of more than 128 keys is tried by two consumers, where it is the shortest that takes
-// all keys: that keeps the space small.
+constexpr int kStepOfShortRows = 128;  // keys: the usual
+
+// Of short rows, a step of more keys than usual is tried by two consumers, where it is the shortest that
+// takes all keys: that keeps the space small.
 bool is_tried(const Problem& problem, int consumers, int block_n) {
-  if (!is_narrow(problem) || block_n <= 128) return true;
+  if (!is_narrow(problem) || block_n <= kStepOfShortRows) return true;
   const int* shortest = std::ranges::lower_bound(kSteps, problem.seqlen_kv);
   return consumers == 2 && shortest != std::end(kSteps) && block_n == *shortest;
 }
@@ -120,12 +122,12 @@ class FlashFwdSm90 final : public Family {
             const int block_n = config.at("BLOCK_N"), consumers = consumers_of(config);
             if (consumers == 1 || has_many_in_flight(problem, config)) return true;
             if (consumers == 3) return block_n == longest_of_three;
-            return narrow ? block_n >= 128 : 3 * block_n >= 2 * longest_of_two;
+            return narrow ? block_n >= kStepOfShortRows : 3 * block_n >= 2 * longest_of_two;
           }},
          {"more than two tiles in flight are for short rows and steps, or for many short steps",
           [problem, narrow](const Config& config) {
             const int stages = config.at("STAGES");
-            return stages == 2 || (stages == 3 && narrow && config.at("BLOCK_N") <= 128) ||
+            return stages == 2 || (stages == 3 && narrow && config.at("BLOCK_N") <= kStepOfShortRows) ||
                    has_many_in_flight(problem, config);
           }},
          {"of short rows, steps of more than 128 keys are two consumers' and take all keys",
